@@ -1,0 +1,10 @@
+import type { IO } from 'fp-ts/lib/IO.js'
+import type { Task } from 'fp-ts/lib/Task.js'
+
+/** Time, so that tests can have their own. */
+export interface Clock {
+  /** The present instant (UTC). */
+  readonly now: IO<Date>
+  /** Waits; `ms` of 0 or less yields once. */
+  readonly sleepMs: (ms: number) => Task<void>
+}
