@@ -99,8 +99,14 @@ export interface UnknownDestination {
   readonly destination: DestinationName
 }
 
+/** Another worker has claimed the study since: what this one writes is refused, and its work is not needed. */
+export interface StaleClaim {
+  readonly _tag: 'StaleClaim'
+}
+
 export type SecretError = SecretNotFound | SecretAccessDenied | Unavailable
-export type UploadError = UploadRejected | StudyNotFound | SecretNotFound | SecretAccessDenied | Unavailable
+export type UploadError =
+  UploadRejected | StudyNotFound | SecretNotFound | SecretAccessDenied | StaleClaim | Unavailable
 export type RetrieveError = StudyNotInArchive | SeveralMatches | IdentityMismatch | UnreadableStudy | Unavailable
 export type PixlError = UploadError | RetrieveError | InvalidInput | UnknownProject | UnknownDestination
 
@@ -153,6 +159,8 @@ export const describeError = (error: PixlError): string => {
       return `The secret ${error.secret} does not exist; create it in the secret store.`
     case 'SecretAccessDenied':
       return `The secret ${error.secret} may not be read; grant access to it in the secret store.`
+    case 'StaleClaim':
+      return 'Another worker has taken over the study; nothing is left to do here.'
     case 'InvalidInput':
       return `${error.where}: ${error.what}; ${error.remedy}.`
     case 'UnknownProject':
@@ -174,6 +182,7 @@ export const isTransient = (error: PixlError): boolean => {
       return error.reason === 'partial' || error.reason === 'quota' || error.reason === 'credentials'
     case 'SecretNotFound':
     case 'SecretAccessDenied':
+    case 'StaleClaim':
       return true
     case 'StudyNotInArchive':
     case 'SeveralMatches':
