@@ -28,8 +28,15 @@ const entityNames = new Set(
 /** HTML 5 moved these two to other characters. */
 const movedEntities: Readonly<Record<string, string>> = { lang: '\u2329', rang: '\u232a' }
 
+/** Control characters that unidecode reads as letters of Windows-1252; the Python tables have nothing for them. */
+const controls = /[\u0080-\u009f]/g
+
+/** Pages without a table: unidecode drops their characters, where the Python tables have a mark that becomes a hyphen. */
+const unknownPages = /[\u0800-\u08ff\u1900-\u1dff\u2900-\u2dff\u3400-\u4cff\ua500-\uabff\ue000-\uf8ff]/g
+
 /** Character by character: unidecode leaves neighbours that look like bytes of UTF-8 (`ß»`) as they are. */
-const toAscii = (text: string): string => Array.from(text.normalize('NFKD'), (c) => unidecode(c)).join('')
+const toAscii = (text: string): string =>
+  Array.from(text.normalize('NFKD').replace(controls, '').replace(unknownPages, '-'), (c) => unidecode(c)).join('')
 
 const decodeNamed = (text: string): string =>
   text.replace(/&([A-Za-z]+[0-9]*);/g, (reference, name: string) =>

@@ -24,6 +24,7 @@ describe('project slug', () => {
     ['a, b', 'a-b'],
     ['../../etc/passwd', 'etc-passwd'],
     ['under_score', 'under-score'],
+    ['a\u0080b \u3400 c', 'ab-c'],
     ['Ｆｕｌｌ ｗｉｄｔｈ ①', 'full-width-1'],
     ['R&amp;D', 'r-d'],
     ['caf&eacute; &#381; &#x17D;', 'cafe-z-z'],
