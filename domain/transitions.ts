@@ -219,10 +219,24 @@ const finish = (
       : moved(image, transition, end(image), detail),
   )
 
-export const exportImage = (now: Date) =>
-  finish('export', () => ({ ...ended('exported', null), exportedAt: now }), {}, now)
+/** Deliveries that were never made to destinations the project no longer names are dropped. */
+export const exportImage = (destinations: ReadonlyArray<DestinationName>, now: Date) =>
+  finish(
+    'export',
+    ({ deliveries }) => ({
+      ...ended('exported', null),
+      exportedAt: now,
+      deliveries: deliveries.filter(
+        ({ destination, state }) => state === 'delivered' || destinations.includes(destination),
+      ),
+    }),
+    {},
+    now,
+  )
 export const skipImage = (reason: SkippedReason, leftOut: LeftOut, now: Date) =>
   finish('skip', () => ended('skipped', reason), { leftOut }, now)
+/** Another row is this study; its requests have moved there. */
+export const sameStudy = whileHeld((image) => moved(image, 'skip', ended('skipped', 'SameStudy')))
 export const absentImage = whileHeld((image) => moved(image, 'absent', ended('absent', 'NotInArchive')))
 export const failImage = (reason: FailedReason, cause: string) =>
   whileHeld((image) => moved(image, 'fail', { ...ended('failed', reason) }, { cause }))

@@ -11,23 +11,12 @@ import type {
   StudyKey,
   WorkerId,
 } from '../domain/identifiers.js'
+import type { Recorded } from '../domain/recording.js'
 import type { FailedReason, LeftOut, Reason, SkippedReason } from '../domain/reasons.js'
 import type { Sensitive } from '../domain/sensitive.js'
 import type { StudyRequest } from '../domain/study.js'
 import type { ClaimRefusal, ClaimToken, OperatorMove } from '../domain/transitions.js'
 import type { StoredObject } from './image-uploader.js'
-
-/** What became of a batch of requests; the first four add up to the number of different studies in it. */
-export interface Recorded {
-  /** Studies that had no row. */
-  readonly added: number
-  /** Studies with a row that is still to be done or has ended otherwise. */
-  readonly known: number
-  /** Studies exported before, by us or another system, with nothing more to do. */
-  readonly exported: number
-  /** Studies that had ended and are requested again. */
-  readonly reopened: number
-}
 
 export type Claim =
   | { readonly _tag: 'Claimed'; readonly token: ClaimToken; readonly image: ImageRecord }
@@ -105,8 +94,14 @@ export interface ExtractRepository {
     state: 'uploaded' | 'delivered',
     object: StoredObject,
   ) => Write<void>
-  /** The final write: `requested` when more series were asked for since the claim. */
-  readonly markExported: (token: ClaimToken) => Write<'exported' | 'requested'>
+  /**
+   * The final write, once each of `destinations` (those the project names now) has the study: `requested` when more
+   * series were asked for since the claim.
+   */
+  readonly markExported: (
+    token: ClaimToken,
+    destinations: ReadonlyArray<DestinationName>,
+  ) => Write<'exported' | 'requested'>
   readonly markAwaiting: (token: ClaimToken, checkMs: number, deadlineMs: number) => Write<void>
   readonly markSkipped: (token: ClaimToken, reason: SkippedReason, leftOut: LeftOut) => Write<'skipped' | 'requested'>
   readonly markAbsent: (token: ClaimToken) => Write<void>
