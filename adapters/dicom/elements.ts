@@ -1,0 +1,229 @@
+import type { Tag } from '../../domain/tags.js'
+import { tagOf, tagText } from '../../domain/tags.js'
+import type { ByteWindow } from './byte-window.js'
+import { unreadable } from './byte-window.js'
+
+/** Values up to this size are given to the visitor; of larger ones it learns only where they are. */
+export const heldBytes = 16 * 1024
+/** Sequences deeper than this are refused: no standard object comes near it, hostile ones would exhaust the memory. */
+const maxDepth = 32
+const undefinedLength = 0xffffffff
+
+export const itemTag = tagOf(0xfffe, 0xe000)
+export const itemEndTag = tagOf(0xfffe, 0xe00d)
+export const sequenceEndTag = tagOf(0xfffe, 0xe0dd)
+export const pixelDataTag = tagOf(0x7fe0, 0x0010)
+
+/** VRs whose explicit header has a 32-bit length (PS3.5 section 7.1.2). */
+const longVrs: ReadonlySet<string> = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '))
+const shortVrs: ReadonlySet<string> = new Set(
+  'AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US'.split(' '),
+)
+
+/** Whether a VR takes the long form of the explicit header. */
+export const isLongVr = (vr: string): boolean => longVrs.has(vr)
+
+/** One element as the walk meets it: where it is, and its value while that is small. */
+export interface Element {
+  readonly tag: Tag
+  /** Two letters, or '' in implicit VR. */
+  readonly vr: string
+  /** Offsets in the file. */
+  readonly start: number
+  readonly valueStart: number
+  /** Bytes of the value; null = undefined, ended by a delimiter. */
+  readonly length: number | null
+  /** Whether the data set around it is in implicit VR. */
+  readonly implicit: boolean
+  /** Encapsulated pixel data: the value is a list of fragments, not of items. */
+  readonly fragments: boolean
+  /** 0 in the data set itself, 1 in an item of one of its sequences. */
+  readonly depth: number
+  /** Header and value; of a value above {@link heldBytes} the header and the first 8 bytes. */
+  readonly bytes: Buffer
+}
+
+/** What to do with the value of an element: visit its items, or go past it. */
+export type Verdict = 'enter' | 'skip'
+
+/** What is called on the way through a data set, in file order. Nothing is called for what is inside a skipped value. */
+export interface Visitor {
+  readonly element: (element: Element) => Verdict
+  readonly item: () => void
+  readonly itemEnd: () => void
+  readonly sequenceEnd: () => void
+  /** The offset after the delimiter of encapsulated pixel data that was entered. */
+  readonly fragmentsEnd: (end: number) => void
+  /** Work to wait for before the walk goes on; undefined when there is none. */
+  readonly settle?: () => Promise<void> | undefined
+}
+
+/** The value of an element that is held whole, or null. */
+export const heldValue = ({ length, bytes, start, valueStart }: Element): Buffer | null =>
+  length !== null && bytes.length === valueStart - start + length ? bytes.subarray(valueStart - start) : null
+
+/** Whether a value begins like the first item of a sequence. */
+export const beginsWithItem = ({ bytes, start, valueStart }: Element): boolean => {
+  const at = valueStart - start
+  return bytes.length >= at + 8 && bytes.readUInt32LE(at) === 0xe000fffe
+}
+
+interface Frame {
+  readonly kind: 'dataSet' | 'sequence' | 'fragments'
+  readonly limit: number
+  /** Ends at the limit, not by a delimiter. */
+  readonly defined: boolean
+  readonly implicit: boolean
+  readonly silent: boolean
+}
+
+interface ElementHeader {
+  readonly vr: string
+  readonly headerBytes: number
+  readonly length: number
+}
+
+const readExplicit = (tag: Tag, bytes: Buffer): ElementHeader => {
+  const vr = bytes.toString('latin1', 4, 6)
+  if (shortVrs.has(vr)) return { vr, headerBytes: 8, length: bytes.readUInt16LE(6) }
+  if (!longVrs.has(vr)) unreadable(`${tagText(tag)} has no valid value representation`)
+  if (bytes.length < 12) unreadable(`the header of ${tagText(tag)} is cut off`)
+  return { vr, headerBytes: 12, length: bytes.readUInt32LE(8) }
+}
+
+const onlyZeros = async (window: ByteWindow, from: number, end: number): Promise<boolean> => {
+  const step = 4096
+  for (let at = from; at < end; at += step) {
+    const length = Math.min(step, end - at)
+    if (!window.holds(at, length)) await window.load(at, length)
+    if (window.view(at, length).some((byte) => byte !== 0)) return false
+  }
+  return true
+}
+
+/** What an element of undefined length holds; throws `UnreadableStudy` where the standard allows none. */
+const insideUndefined = (tag: Tag, vr: string, implicit: boolean): Pick<Frame, 'kind' | 'implicit'> => {
+  if (tag === pixelDataTag || vr === 'OB' || vr === 'OW') {
+    if (implicit) unreadable(`${tagText(tag)} is encapsulated in an implicit VR data set`)
+    return { kind: 'fragments', implicit }
+  }
+  if (implicit || vr === 'SQ') return { kind: 'sequence', implicit }
+  if (vr === 'UN') return { kind: 'sequence', implicit: true }
+  return unreadable(`${tagText(tag)} has no length, which its value representation does not allow`)
+}
+
+/**
+ * Walks a little-endian data set from one offset of a file to another, holding one piece of it at a time.
+ *
+ * Throws `UnreadableStudy` when the structure does not add up: a length that leaves its item or the file, a missing
+ * delimiter, an impossible header. Zero bytes after the last element are not part of the data set.
+ */
+export const walk = async (
+  window: ByteWindow,
+  from: number,
+  end: number,
+  implicit: boolean,
+  visitor: Visitor,
+): Promise<void> => {
+  const stack: Array<Frame> = [{ kind: 'dataSet', limit: end, defined: true, implicit, silent: false }]
+  let position = from
+
+  const push = (frame: Frame): void => {
+    if (stack.length > maxDepth * 2) unreadable(`sequences are nested more than ${maxDepth} deep`)
+    stack.push(frame)
+  }
+  const pop = (frame: Frame): void => {
+    stack.pop()
+    // The inside of a skipped sequence is silent, and so is its end: whoever skipped it opened nothing.
+    if (frame.silent) return
+    if (frame.kind === 'fragments') visitor.fragmentsEnd(position)
+    else if (frame.kind === 'sequence') visitor.sequenceEnd()
+    else if (stack.length > 0) visitor.itemEnd()
+  }
+
+  const inSequence = (frame: Frame, tag: Tag, length: number): void => {
+    position += 8
+    if (tag === sequenceEndTag && !frame.defined && length === 0) return pop(frame)
+    if (tag !== itemTag) unreadable('a sequence holds something that is not an item')
+    const defined = length !== undefinedLength
+    if (defined && position + length > frame.limit) unreadable('an item is longer than what is left of its sequence')
+    if (frame.kind === 'fragments') {
+      if (!defined) unreadable('a fragment of the pixel data has no length')
+      position += length
+      return
+    }
+    if (!frame.silent) visitor.item()
+    push({ ...frame, kind: 'dataSet', defined, limit: defined ? position + length : frame.limit })
+  }
+
+  for (;;) {
+    const settled = visitor.settle?.()
+    if (settled !== undefined) await settled
+    const frame = stack[stack.length - 1]!
+    if (frame.defined && position === frame.limit) {
+      pop(frame)
+      if (stack.length === 0) return
+      continue
+    }
+    const room = frame.limit - position
+    const wanted = Math.min(12, room)
+    if (room < 8) {
+      if (stack.length === 1 && (await onlyZeros(window, position, end))) return
+      unreadable(frame.defined ? 'an element header is cut off' : 'a sequence or the pixel data has no end')
+    }
+    if (!window.holds(position, wanted)) await window.load(position, wanted)
+    const start = window.view(position, wanted)
+    const tag = tagOf(start.readUInt16LE(0), start.readUInt16LE(2))
+
+    if (frame.kind !== 'dataSet') {
+      inSequence(frame, tag, start.readUInt32LE(4))
+      continue
+    }
+    if (tag === itemEndTag && !frame.defined && start.readUInt32LE(4) === 0) {
+      position += 8
+      pop(frame)
+      continue
+    }
+    if (tag >= itemTag && tag <= sequenceEndTag) unreadable('an item or a delimiter is where an element belongs')
+    if (tag === 0 && stack.length === 1 && (await onlyZeros(window, position, end))) return
+
+    const { vr, headerBytes, length } = frame.implicit
+      ? { vr: '', headerBytes: 8, length: start.readUInt32LE(4) }
+      : readExplicit(tag, start)
+    const valueStart = position + headerBytes
+    const defined = length !== undefinedLength
+    const inside = defined ? null : insideUndefined(tag, vr, frame.implicit)
+    if (defined && valueStart + length > frame.limit)
+      unreadable(`${tagText(tag)} is longer than what is left of ${stack.length === 1 ? 'the file' : 'its item'}`)
+
+    if (!frame.silent || inside !== null) {
+      const held = !defined ? headerBytes : headerBytes + (length <= heldBytes ? length : 8)
+      if (!window.holds(position, held)) await window.load(position, held)
+      const verdict = frame.silent
+        ? 'skip'
+        : visitor.element({
+            tag,
+            vr,
+            start: position,
+            valueStart,
+            length: defined ? length : null,
+            implicit: frame.implicit,
+            fragments: inside?.kind === 'fragments',
+            depth: (stack.length - 1) / 2,
+            bytes: window.view(position, held),
+          })
+      if (inside !== null) {
+        push({ ...inside, limit: frame.limit, defined: false, silent: verdict === 'skip' })
+        position = valueStart
+        continue
+      }
+      if (verdict === 'enter') {
+        const inner = frame.implicit || vr === 'UN'
+        push({ kind: 'sequence', limit: valueStart + length, defined: true, implicit: inner, silent: false })
+        position = valueStart
+        continue
+      }
+    }
+    position = valueStart + length
+  }
+}
