@@ -32,9 +32,13 @@ export interface Pseudonyms {
   readonly secureHash: (value: string) => string
 }
 
-/** BLAKE2b takes keys of at most 64 bytes; a longer secret is hashed first. */
+/**
+ * BLAKE2b takes keys of 1 to 64 bytes. A longer secret is hashed first (Python refuses it). An empty one is refused
+ * where the application starts, so to meet one here is a bug: Python would hash without any key.
+ */
 const keyBytes = (secret: Secret): Uint8Array => {
   const bytes = utf8ToBytes(secret.reveal())
+  if (bytes.length === 0) throw new Error('the installation key is empty')
   return bytes.length <= 64 ? bytes : blake2b(bytes, { dkLen: 64 })
 }
 
