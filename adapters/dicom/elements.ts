@@ -3,8 +3,11 @@ import { tagOf, tagText } from '../../domain/tags.js'
 import type { ByteWindow } from './byte-window.js'
 import { unreadable } from './byte-window.js'
 
-/** Values up to this size are given to the visitor; of larger ones it learns only where they are. */
-export const heldBytes = 16 * 1024
+/**
+ * Values up to this size are given to the visitor, so all with a 16-bit length; of larger ones, and of pixels, it learns
+ * only where they are.
+ */
+export const heldBytes = 64 * 1024
 /** Sequences deeper than this are refused: no standard object comes near it, hostile ones would exhaust the memory. */
 const maxDepth = 32
 const undefinedLength = 0xffffffff
@@ -13,6 +16,7 @@ export const itemTag = tagOf(0xfffe, 0xe000)
 export const itemEndTag = tagOf(0xfffe, 0xe00d)
 export const sequenceEndTag = tagOf(0xfffe, 0xe0dd)
 export const pixelDataTag = tagOf(0x7fe0, 0x0010)
+const pixelGroup = tagOf(0x7fe0, 0)
 
 /** VRs whose explicit header has a 32-bit length (PS3.5 section 7.1.2). */
 const longVrs: ReadonlySet<string> = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '))
@@ -39,7 +43,7 @@ export interface Element {
   readonly fragments: boolean
   /** 0 in the data set itself, 1 in an item of one of its sequences. */
   readonly depth: number
-  /** Header and value; of a value above {@link heldBytes} the header and the first 8 bytes. */
+  /** Header and value; of pixels and of a value above {@link heldBytes} the header and the first 8 bytes. */
   readonly bytes: Buffer
 }
 
@@ -197,7 +201,8 @@ export const walk = async (
       unreadable(`${tagText(tag)} is longer than what is left of ${stack.length === 1 ? 'the file' : 'its item'}`)
 
     if (!frame.silent || inside !== null) {
-      const held = !defined ? headerBytes : headerBytes + (length <= heldBytes ? length : 8)
+      const whole = length <= heldBytes && tag < pixelGroup
+      const held = headerBytes + (!defined ? 0 : whole ? length : Math.min(length, 8))
       if (!window.holds(position, held)) await window.load(position, held)
       const verdict = frame.silent
         ? 'skip'

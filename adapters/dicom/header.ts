@@ -25,11 +25,11 @@ export interface Header {
 
 /** What a file turned out to be. */
 export type HeaderReading =
-  | { readonly _tag: 'Header'; readonly header: Header }
+  | ({ readonly _tag: 'Header' } & Header)
   /** Not a DICOM part 10 file: no prefix, or too short to have one. */
   | { readonly _tag: 'NotDicom' }
-  /** A DICOM file that cannot be used; `header` has what came before the damage, '' for the rest. */
-  | { readonly _tag: 'Damaged'; readonly problem: string; readonly header: Header }
+  /** A DICOM file that cannot be used; `studyInstanceUid` is '' when the damage came before it. */
+  | { readonly _tag: 'Damaged'; readonly problem: string; readonly studyInstanceUid: string }
 
 /** An instance as the de-identifier needs it: its header, and where its data set is. */
 export interface Instance extends FileMeta {
@@ -168,10 +168,10 @@ const read = async (file: FileHandle): Promise<HeaderReading> => {
   const picked: Picked = { values: new Map(), seen: new Set() }
   try {
     await readInto(window, picked)
-    return { _tag: 'Header', header: toHeader(picked.values) }
+    return { _tag: 'Header', ...toHeader(picked.values) }
   } catch (caught) {
     if (!isUnreadable(caught)) throw caught
-    return { _tag: 'Damaged', problem: caught.problem, header: toHeader(picked.values) }
+    return { _tag: 'Damaged', problem: caught.problem, studyInstanceUid: toHeader(picked.values).studyInstanceUid }
   }
 }
 

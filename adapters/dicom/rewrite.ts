@@ -1,0 +1,262 @@
+import type { Pseudonyms } from '../../domain/pseudonyms.js'
+import type { Tag, TagAction } from '../../domain/tags.js'
+import { tagOf, tagText } from '../../domain/tags.js'
+import { unreadable } from './byte-window.js'
+import { standardVr } from './dictionary.js'
+import type { Element, Verdict, Visitor } from './elements.js'
+import { beginsWithItem, heldValue, pixelDataTag } from './elements.js'
+import { encodeElement, encodeSequenceStart, itemEnd, itemStart, replacementOf, sequenceEnd } from './encoding.js'
+import type { Instance } from './header.js'
+import { tags } from './header.js'
+import type { Output } from './output.js'
+import { decodeText, dependsOnCharacterSet, encodeText, isCharacterSet, trim, trimEnd } from './text.js'
+
+/** What one instance is rewritten by. */
+export interface Rewriting {
+  readonly instance: Instance
+  readonly actions: ReadonlyMap<Tag, TagAction>
+  readonly pseudonyms: Pseudonyms
+  /** The original study, series and instance UIDs of the whole study. */
+  readonly ownUids: ReadonlySet<string>
+}
+
+/** How the de-identifier calls what it does (0012,0063). */
+const deidentificationMethod = 'PIXL core: allow-list of tag operations'
+
+/** Elements that tell instances apart: never left as they were, at any depth. */
+const identityTags: ReadonlySet<Tag> = new Set([tags.studyInstanceUid, tags.seriesInstanceUid, tags.sopInstanceUid])
+
+/** Registered by the DICOM standard: SOP classes, transfer syntaxes, coding schemes. No instance is named below this root. */
+const wellKnownUid = /^1\.2\.840\.10008(\.\d{1,4}){1,9}$/
+
+/** VRs that hold text somebody typed, and so may hold what identifies a patient. */
+const typedVrs: ReadonlySet<string> = new Set('AE CS LO LT PN SH ST UC UR UT'.split(' '))
+const bytesVrs: ReadonlySet<string> = new Set('OB OD OF OL OV OW UN'.split(' '))
+
+/** The name an original UID leaves under. */
+export const newUid = ({ instance, pseudonyms }: Pick<Rewriting, 'instance' | 'pseudonyms'>, uid: string): string =>
+  uid === instance.header.studyInstanceUid ? pseudonyms.pseudoStudyUid : pseudonyms.pseudoUid(uid)
+
+const effectiveVr = ({ vr, tag }: Element): string => (vr === '' || vr === 'UN' ? standardVr(tag) || 'UN' : vr)
+
+const isSequence = (element: Element, vr: string): boolean => {
+  if (element.fragments) return false
+  if (element.length === null || vr === 'SQ') return true
+  return vr === 'UN' && beginsWithItem(element)
+}
+
+/** Whether any element the scheme keeps could be text in the character set of the data set. */
+const keepsText = (actions: ReadonlyMap<Tag, TagAction>): boolean => {
+  for (const [tag, action] of actions) if (action === 'keep' && dependsOnCharacterSet(standardVr(tag))) return true
+  return false
+}
+
+/** The character set the rewritten data set names; '' = none. */
+const outgoingCharacterSet = ({ instance, actions, pseudonyms }: Rewriting): string => {
+  const kept = actions.get(tags.characterSet) === 'keep' || keepsText(actions)
+  const original = kept && isCharacterSet(instance.characterSet) ? instance.characterSet : ''
+  return original === '' && encodeText(pseudonyms.pseudoPatientId, '') === null ? 'ISO_IR 192' : original
+}
+
+/** Elements every instance leaves with, in tag order, whatever the scheme says. */
+const plannedElements = (rewriting: Rewriting): ReadonlyArray<readonly [Tag, Buffer]> => {
+  const { instance, pseudonyms } = rewriting
+  const { header, implicit } = instance
+  const characterSet = outgoingCharacterSet(rewriting)
+  const patientId =
+    encodeText(pseudonyms.pseudoPatientId, characterSet) ??
+    unreadable('the pseudonym of the patient cannot be written in its character set')
+  const planned: ReadonlyArray<readonly [Tag, string, string | Buffer]> = [
+    [tags.characterSet, 'CS', characterSet],
+    [tags.sopClassUid, 'UI', header.facts.sopClassUid],
+    [tags.sopInstanceUid, 'UI', newUid(rewriting, header.sopInstanceUid)],
+    [tags.patientId, 'LO', patientId],
+    [tags.patientIdentityRemoved, 'CS', 'YES'],
+    [tags.deidentificationMethod, 'LO', deidentificationMethod],
+    [tags.studyInstanceUid, 'UI', pseudonyms.pseudoStudyUid],
+    [tags.seriesInstanceUid, 'UI', newUid(rewriting, header.seriesInstanceUid)],
+  ]
+  return planned
+    .filter(([tag]) => tag !== tags.characterSet || characterSet !== '')
+    .map(([tag, vr, value]) => {
+      const bytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : value
+      return [tag, encodeElement(tag, vr, bytes, implicit)]
+    })
+}
+
+/** Elements that never leave: commands, file meta, group lengths, padding after the data set. */
+const neverLeaves = (tag: Tag): boolean => tag < tagOf(8, 0) || tag % 0x10000 === 0 || tag >= tagOf(0xfffc, 0)
+
+interface Level {
+  readonly replaceAll: boolean
+  readonly characterSet: string
+}
+
+/**
+ * The visitor that writes what may leave of a data set: kept elements byte for byte, sequences with new delimiters
+ * around what stays of their items. Throws `UnreadableStudy` where the scheme cannot be applied.
+ *
+ * Beyond the scheme: what names the study, the patient and the instance is renamed at every depth, even under `keep`;
+ * and a kept text or unknown value that contains an identifier of the instance is replaced or dropped.
+ */
+export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { readonly finish: () => void } => {
+  const { instance, actions, pseudonyms, ownUids } = rewriting
+  const planned = plannedElements(rewriting)
+  const plannedTags = new Set<Tag>([...planned.map(([tag]) => tag), tags.characterSet])
+  const keepsCharacterSet = plannedTags.size === planned.length
+  const identifying = instance.identifying.map((text) => Buffer.from(text, 'latin1'))
+  const levels: Array<Level> = [{ replaceAll: false, characterSet: instance.characterSet }]
+  let nextPlanned = 0
+  let fragmentsFrom = 0
+
+  const putPlannedBefore = (tag: Tag): void => {
+    for (; nextPlanned < planned.length && planned[nextPlanned]![0] <= tag; nextPlanned++)
+      output.put(planned[nextPlanned]![1])
+  }
+
+  const put = (element: Element, vr: string, value: Buffer): void =>
+    output.put(encodeElement(element.tag, vr, value, element.implicit))
+
+  const copy = ({ bytes, start, valueStart, length }: Element): void => {
+    const end = valueStart + (length ?? 0)
+    if (bytes.length === end - start) output.put(bytes)
+    else output.copy(start, end)
+  }
+
+  const holdsIdentifier = (element: Element): boolean => {
+    const value = heldValue(element)
+    return value !== null && identifying.some((text) => value.includes(text))
+  }
+
+  const renamedUids = (element: Element): void => {
+    const value = heldValue(element)
+    if (value === null) return unreadable(`${tagText(element.tag)} is longer than it can be`)
+    const staysAsItIs = (uid: string): boolean =>
+      uid === '' || (wellKnownUid.test(uid) && !ownUids.has(uid) && !identityTags.has(element.tag))
+    const renamed = trimEnd(value.toString('latin1'))
+      .split('\\')
+      .map(trim)
+      .map((uid) => (staysAsItIs(uid) ? uid : newUid(rewriting, uid)))
+    put(element, 'UI', Buffer.from(renamed.join('\\'), 'latin1'))
+  }
+
+  const keepUid = (element: Element): void => {
+    const text = heldValue(element)?.toString('latin1') ?? 'too long'
+    const uids = trimEnd(text).split('\\').map(trim)
+    const harmless = /^[0-9. \\]*\0*$/.test(text) && !uids.some((uid) => ownUids.has(uid))
+    if (harmless && !identityTags.has(element.tag)) copy(element)
+    else renamedUids(element)
+  }
+
+  const keep = (element: Element, vr: string): void => {
+    if (standardVr(element.tag) === 'SQ' && vr !== 'SQ')
+      unreadable(`${tagText(element.tag)} is a sequence but its value representation is ${vr}`)
+    if (vr === 'UI') return keepUid(element)
+    if (element.depth > 0 && element.tag === tags.patientId) return putPatientId(element)
+    const suspect = typedVrs.has(vr) || (bytesVrs.has(vr) && element.tag !== pixelDataTag)
+    if (!suspect || !holdsIdentifier(element)) return copy(element)
+    const replacement = replacementOf(vr)
+    if (replacement !== null) put(element, vr, replacement)
+  }
+
+  const putPatientId = (element: Element): void => {
+    const id = encodeText(pseudonyms.pseudoPatientId, levels[levels.length - 1]!.characterSet)
+    put(element, 'LO', id ?? replacementOf('LO')!)
+  }
+
+  const replace = (element: Element, vr: string, inherited: boolean): void => {
+    if (vr === 'UI') return renamedUids(element)
+    const replacement = replacementOf(vr)
+    if (replacement !== null) return put(element, vr, replacement)
+    // What is unknown or only bytes has no dummy; inside a replaced sequence, or when its VR was lost, it is dropped.
+    if (!inherited && vr !== 'UN')
+      unreadable(`the scheme says replace for ${tagText(element.tag)}, but ${vr} has no replacement value`)
+  }
+
+  const hash = (element: Element, vr: string): void => {
+    const value = heldValue(element)
+    if (vr !== 'LO' || value === null)
+      return unreadable(`the scheme says secure-hash for ${tagText(element.tag)}, which is ${vr} and not LO`)
+    const text = trimEnd(decodeText(value, levels[levels.length - 1]!.characterSet))
+    put(element, 'LO', Buffer.from(text === '' ? '' : pseudonyms.secureHash(text), 'latin1'))
+  }
+
+  const primitive = (element: Element, vr: string, action: TagAction): void => {
+    const { replaceAll } = levels[levels.length - 1]!
+    switch (action) {
+      case 'keep':
+        return replaceAll ? replace(element, vr, true) : keep(element, vr)
+      case 'replace':
+        return replace(element, vr, replaceAll)
+      case 'replace_UID':
+        if (vr !== 'UI' && vr !== 'UN')
+          unreadable(`the scheme says replace_UID for ${tagText(element.tag)}, which is ${vr} and not UI`)
+        return renamedUids(element)
+      case 'secure-hash':
+        return hash(element, vr)
+      case 'delete':
+        return
+    }
+  }
+
+  const sequence = (element: Element, action: TagAction): Verdict => {
+    if (action !== 'keep' && action !== 'replace')
+      return unreadable(`the scheme says ${action} for ${tagText(element.tag)}, which is a sequence`)
+    if (element.length === 0) {
+      copy(element)
+      return 'skip'
+    }
+    const level = levels[levels.length - 1]!
+    levels.push({ ...level, replaceAll: level.replaceAll || action === 'replace' })
+    output.put(encodeSequenceStart(element.tag, element.vr === 'UN' ? 'UN' : 'SQ', element.implicit))
+    return 'enter'
+  }
+
+  const pixels = (element: Element, action: TagAction): Verdict => {
+    if (action !== 'keep' || levels[levels.length - 1]!.replaceAll)
+      return unreadable(`the scheme says ${action} for ${tagText(element.tag)}, which holds pixels`)
+    fragmentsFrom = element.start
+    return 'enter'
+  }
+
+  const characterSet = (element: Element): void => {
+    const text = trim(heldValue(element)?.toString('latin1') ?? '?')
+    const level = levels[levels.length - 1]!
+    levels[levels.length - 1] = { ...level, characterSet: text }
+    if (keepsCharacterSet && isCharacterSet(text)) copy(element)
+  }
+
+  return {
+    element: (element) => {
+      const { tag, depth } = element
+      if (depth === 0) putPlannedBefore(tag)
+      if (neverLeaves(tag) || (depth === 0 && plannedTags.has(tag))) return 'skip'
+      if (tag === tags.characterSet) {
+        characterSet(element)
+        return 'skip'
+      }
+      const action = actions.get(tag)
+      if (action === undefined || action === 'delete') return 'skip'
+      if (element.fragments) return pixels(element, action)
+      const vr = effectiveVr(element)
+      if (isSequence(element, vr)) return sequence(element, action)
+      primitive(element, vr, action)
+      return 'skip'
+    },
+    item: () => {
+      levels.push(levels[levels.length - 1]!)
+      output.put(itemStart)
+    },
+    itemEnd: () => {
+      levels.pop()
+      output.put(itemEnd)
+    },
+    sequenceEnd: () => {
+      levels.pop()
+      output.put(sequenceEnd)
+    },
+    fragmentsEnd: (end) => output.copy(fragmentsFrom, end),
+    settle: () => (output.due() ? output.flush() : undefined),
+    finish: () => putPlannedBefore(Number.MAX_SAFE_INTEGER),
+  }
+}
