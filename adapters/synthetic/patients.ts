@@ -59,6 +59,7 @@ export const makePatient = (index: number, script: Script, random: Random, { pla
   const given = plant(label('given name'), oddWord(random))
   const { characterSet, name, utf8 } = written(script, `${family}^${given}`)
   plant(label('name as stored'), name, 'latin1')
+  if (script === 'latin1') plant(label('family name as stored'), family, 'latin1')
   if (utf8 !== null) plant(label('name in Unicode'), utf8)
   const [year, month, day] = [1930 + random.below(60), pad(1 + random.below(12)), pad(1 + random.below(28))]
   plant(label('birth date, ISO'), `${year}-${month}-${day}`)
