@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import * as TE from 'fp-ts/lib/TaskEither.js'
+import type * as TE from 'fp-ts/lib/TaskEither.js'
 import { isTransient } from '../../domain/errors.js'
 import type { ImageRecord } from '../../domain/extract.js'
 import { isTransition, rowViolations } from '../../domain/extract.js'
@@ -30,8 +30,8 @@ export interface ExtractRepositoryHarness extends Harness {
   readonly exportForeign: (request: StudyRequest, at: Date) => Promise<void>
   /** A request the store refuses to write; absent where every request can be written. */
   readonly refused?: StudyRequest
-  /** Makes the store unreachable; absent where it cannot be. */
-  readonly stop?: () => Promise<void>
+  /** The same adapter on a store that cannot be reached; absent where it always can. */
+  readonly unreachable?: ExtractRepository
 }
 
 const worker: WorkerId = known(Worker, 'worker-1')
@@ -575,10 +575,9 @@ export const extractRepositoryContract: ReadonlyArray<Clause<ExtractRepositoryHa
   },
   {
     title: 'answers Unavailable, without any value of a row, when the store cannot be reached',
-    appliesTo: (h) => h.stop !== undefined,
+    appliesTo: (h) => h.unreachable !== undefined,
     run: async (h) => {
-      await h.stop!()
-      const error = await fail(h.repository.recordRequests([syntheticRequest(1)], 1, 'primary'))
+      const error = await fail(h.unreachable!.recordRequests([syntheticRequest(1)], 1, 'primary'))
       expect(error._tag).to.equal('Unavailable')
       expect(isTransient(error)).to.equal(true)
       expect(JSON.stringify(error)).not.to.contain(marker)

@@ -1,5 +1,5 @@
 import * as E from 'fp-ts/lib/Either.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
+import type * as TE from 'fp-ts/lib/TaskEither.js'
 import { known, ProjectSlug, PseudoPatientId } from '../../domain/identifiers.js'
 import { sensitive, sensitiveOrNull } from '../../domain/sensitive.js'
 import type { StudyRequest } from '../../domain/study.js'
