@@ -1,0 +1,5 @@
+import { imageArchiveContract } from '../../contract/image-archive.js'
+import { verifyContract } from '../../contract/contract.js'
+import { startMemoryArchive } from '../../support/archives.js'
+
+verifyContract('memory ImageArchive', imageArchiveContract, () => startMemoryArchive())

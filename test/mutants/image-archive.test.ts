@@ -1,0 +1,5 @@
+import { imageArchiveContract } from '../contract/image-archive.js'
+import { mutants } from './image-archive.js'
+import { verifyMutants } from './mutants.js'
+
+verifyMutants('ImageArchive', imageArchiveContract, mutants)
