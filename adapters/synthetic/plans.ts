@@ -68,7 +68,7 @@ export const exportablePlans: ReadonlyArray<StudyPlan> = [
     script: 'latin1',
     encoding: implicit,
     layout: 'split',
-    series: [series('CT', 'Axial lung', 2, 6), series('CT', 'Axial soft tissue', 3, 2)],
+    series: [series('CT', 'Coupes pulmonaires à 1 mm', 2, 6), series('CT', 'Axial soft tissue', 3, 2)],
   }),
   study('ct-dose', { layout: 'by-name', series: [series('CT', 'Axial', 2, 3), series('SC', 'Dose summary', 90, 1)] }),
   study('ct-rle', { encoding: rle, layout: 'flat', series: [series('CT', 'Axial', 2, 4)] }),

@@ -38,7 +38,8 @@ export interface Hospital {
   readonly uidRoot: string
 }
 
-const studyFacts = (plan: StudyPlan, index: number, before: Study | null, hospital: Hospital): StudyFacts => {
+/** Makes up who study number `index` is of, and plants what identifies them. */
+export const studyFacts = (plan: StudyPlan, index: number, before: Study | null, hospital: Hospital): StudyFacts => {
   const { random, planter, uidRoot } = hospital
   const plant = (what: string, value: string): string => planter.plant(`study ${index} ${what}`, value)
   const patient = before?.patient ?? makePatient(index, plan.script, random, planter)
@@ -62,7 +63,13 @@ const studyFacts = (plan: StudyPlan, index: number, before: Study | null, hospit
   }
 }
 
-const seriesFacts = (plan: StudyPlan, study: StudyFacts, series: SeriesPlan, hospital: Hospital): SeriesFacts => ({
+/** Makes up what the instances of a series share. */
+export const seriesFacts = (
+  plan: StudyPlan,
+  study: StudyFacts,
+  series: SeriesPlan,
+  hospital: Hospital,
+): SeriesFacts => ({
   kind: series.kind,
   seriesInstanceUid: `${study.studyInstanceUid}.${series.number}`,
   frameOfReferenceUid: `${study.studyInstanceUid}.90002`,
@@ -137,18 +144,20 @@ const flawed = (plan: StudyPlan, files: ReadonlyArray<ImageFile>): ReadonlyArray
   }
 }
 
+/** A DICOM date as `YYYY-MM-DD`. */
+export const isoDate = (date: string): string => `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}`
+
 /** Makes up study number `index`; `before` is the study whose patient and accession number it shares. */
 export const makeStudy = (plan: StudyPlan, index: number, before: Study | null, hospital: Hospital): Study => {
   const study = studyFacts(plan, index, before, hospital)
   const facts = plan.series.map((series) => seriesFacts(plan, study, series, hospital))
-  const { date } = study
   return {
     key: plan.key,
     mrn: study.patient.mrn,
     patient: study.patient,
     accessionNumber: study.accessionNumber,
     studyInstanceUid: study.studyInstanceUid,
-    studyDate: `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}`,
+    studyDate: isoDate(study.date),
     series: facts.map(({ description, seriesInstanceUid }) => ({ description, seriesInstanceUid })),
     files: flawed(plan, filesOf(plan, study, facts, hospital)),
   }
