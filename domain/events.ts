@@ -32,6 +32,12 @@ export type PipelineEvent =
       readonly durationMs: number
     }
   | {
+      readonly _tag: 'InstancesLeftOut'
+      readonly project: ProjectSlug
+      readonly study: PseudoStudyUid
+      readonly leftOut: LeftOut
+    }
+  | {
       readonly _tag: 'StudyEnded'
       readonly project: ProjectSlug
       readonly study: StudyName
@@ -51,13 +57,11 @@ export type PipelineEvent =
       readonly project: ProjectSlug
       readonly study: StudyName
       readonly error: string
-      readonly cause: Cause | null
       readonly counted: boolean
-      readonly afterMs: number
     }
   | {
       readonly _tag: 'BreakerMoved'
-      readonly target: ArchiveName | DestinationName
+      readonly target: ArchiveName | DestinationName | 'spool'
       readonly to: 'open' | 'closed'
       readonly error: string | null
     }

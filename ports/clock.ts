@@ -7,4 +7,9 @@ export interface Clock {
   readonly now: IO<Date>
   /** Waits; `ms` of 0 or less yields once. */
   readonly sleepMs: (ms: number) => Task<void>
+  /**
+   * Runs a task again and again, waiting `everyMs` before each run. The answer stops it and resolves once a run under
+   * way has ended.
+   */
+  readonly repeat: (everyMs: number, task: Task<void>) => IO<Task<void>>
 }

@@ -1,5 +1,6 @@
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { InvalidInput, Unavailable } from '../domain/errors.js'
+import type { ProjectSlug } from '../domain/identifiers.js'
 import type { StudyRequest } from '../domain/study.js'
 
 /** A row that cannot be requested. Holds no value of the row. */
@@ -28,6 +29,8 @@ export interface CohortSummary {
 }
 
 export interface Cohort {
+  /** The projects the requests are for, sorted; known as soon as the cohort is open. */
+  readonly projects: ReadonlyArray<ProjectSlug>
   /** Requests in batches of at most 1,000, ordered by project, then study date. May be iterated once. */
   readonly batches: AsyncIterable<ReadonlyArray<StudyRequest>>
   /** Complete once `batches` is exhausted. */

@@ -14,9 +14,9 @@ interface Sleeper {
   readonly wake: () => void
 }
 
-/** Two turns of the event loop: whatever promises and immediates a wake-up starts are done. */
+/** A few turns of the event loop: what a wake-up starts by promises and immediates is done. */
 const settle = async (): Promise<void> => {
-  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** A clock for tests: starts at a fixed instant, and sleepers wait for `advance`. */
@@ -30,14 +30,32 @@ export const makeMemoryClock = (start: Date = new Date('2024-01-01T00:00:00.000Z
       undefined,
     )
 
+  const sleepMs: Clock['sleepMs'] = (ms) => () =>
+    ms > 0
+      ? new Promise((wake) => {
+          sleepers = [...sleepers, { at: nowMs + ms, wake }]
+        })
+      : new Promise((resolve) => setImmediate(resolve))
+
   return {
     now: () => new Date(nowMs),
-    sleepMs: (ms) => () =>
-      ms > 0
-        ? new Promise((wake) => {
-            sleepers = [...sleepers, { at: nowMs + ms, wake }]
-          })
-        : new Promise((resolve) => setImmediate(resolve)),
+    sleepMs,
+    repeat: (everyMs, task) => () => {
+      let stopped = false
+      let running = Promise.resolve()
+      const loop = async (): Promise<void> => {
+        await sleepMs(everyMs)()
+        if (stopped) return
+        running = task()
+        await running
+        await loop()
+      }
+      void loop()
+      return async () => {
+        stopped = true
+        await running
+      }
+    },
     advance: async (ms) => {
       const until = nowMs + ms
       await settle()

@@ -4,4 +4,21 @@ import type { Clock } from '../../ports/clock.js'
 export const systemClock: Clock = {
   now: () => new Date(),
   sleepMs: (ms) => () => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms))),
+  repeat: (everyMs, task) => () => {
+    let stopped = false
+    let running = Promise.resolve()
+    let timer: NodeJS.Timeout
+    const wait = (): void => {
+      if (stopped) return
+      timer = setTimeout(() => {
+        running = task().then(wait)
+      }, everyMs)
+    }
+    wait()
+    return async () => {
+      stopped = true
+      clearTimeout(timer)
+      await running
+    }
+  },
 }

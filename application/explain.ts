@@ -1,0 +1,52 @@
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type { Unavailable } from '../domain/errors.js'
+import type { StudyName } from '../domain/events.js'
+import type { ImageDelivery, ImageEvent, ImageState } from '../domain/extract.js'
+import { effectiveState } from '../domain/extract.js'
+import type { ProjectSlug } from '../domain/identifiers.js'
+import { PseudoStudyUid } from '../domain/identifiers.js'
+import type { Reason } from '../domain/reasons.js'
+import type { Sensitive } from '../domain/sensitive.js'
+import type { ExtractRepository } from '../ports/extract-repository.js'
+import type { Naming } from './naming.js'
+
+/** Where a study stands and how it got there. Holds nothing identifying. */
+export interface StudyStory {
+  readonly project: ProjectSlug
+  readonly study: StudyName
+  readonly state: ImageState
+  readonly reason: Reason | null
+  readonly attempts: number
+  readonly nextActionAt: Date | null
+  readonly deliveries: ReadonlyArray<ImageDelivery>
+  readonly events: ReadonlyArray<ImageEvent>
+}
+
+/** Tells the stories of the studies behind a pseudo study UID or an original identifier; several, one, or none. */
+export const makeExplain =
+  (deps: { readonly extracts: ExtractRepository; readonly naming: Naming }) =>
+  (identifier: Sensitive<'Identifier'>): TE.TaskEither<Unavailable, ReadonlyArray<StudyStory>> => {
+    const text = identifier.reveal()
+    return pipe(
+      PseudoStudyUid.is(text) ? deps.extracts.findByPseudoStudyUid(text) : TE.right([]),
+      TE.flatMap((found) => (found.length > 0 ? TE.right(found) : deps.extracts.findByIdentifier(identifier))),
+      TE.flatMap((images) =>
+        TE.traverseSeqArray((image: (typeof images)[number]) =>
+          pipe(
+            deps.extracts.history(image.imageId),
+            TE.map((events) => ({
+              project: image.project,
+              study: deps.naming.ofImage(image),
+              state: effectiveState(image),
+              reason: image.reason,
+              attempts: image.attempts,
+              nextActionAt: image.state === 'claimed' ? image.leaseUntil : image.nextActionAt,
+              deliveries: image.deliveries,
+              events,
+            })),
+          ),
+        )(images),
+      ),
+    )
+  }
