@@ -2,5 +2,7 @@ import { rateLimiterContract } from '../contract/rate-limiter.js'
 import { verifyMutants } from './mutants.js'
 import { mutants, stopTimers } from './rate-limiter.js'
 
-afterEach(stopTimers)
-verifyMutants('RateLimiter', rateLimiterContract, mutants)
+describe('RateLimiter mutants', () => {
+  afterEach(stopTimers)
+  verifyMutants('RateLimiter', rateLimiterContract, mutants)
+})
