@@ -59,11 +59,10 @@ const writeTables = async (
   rows: ReadonlyArray<CohortRow>,
   layout: ExtractLayout,
 ): Promise<void> => {
-  const mrns = [...new Set(rows.map(({ mrn }) => mrn))]
-  const personOf = (row: CohortRow): number => 5000 + mrns.indexOf(row.mrn)
-  const people = values(mrns.map((mrn, i) => [5000 + i, quoted(mrn)]))
+  const persons = new Map([...new Set(rows.map(({ mrn }) => mrn))].map((mrn, i) => [mrn, 5000 + i]))
+  const people = values([...persons].map(([mrn, id]) => [id, quoted(mrn)]))
   const procedures = values(
-    rows.map((row) => [row.procedureOccurrenceId, personOf(row), `DATE ${quoted(row.studyDate)}`]),
+    rows.map((row) => [row.procedureOccurrenceId, persons.get(row.mrn)!, `DATE ${quoted(row.studyDate)}`]),
   )
   const links = values(
     rows.map((row) => [

@@ -64,7 +64,7 @@ export const makePatient = (index: number, script: Script, random: Random, { pla
   const [year, month, day] = [1930 + random.below(60), pad(1 + random.below(12)), pad(1 + random.below(28))]
   plant(label('birth date, ISO'), `${year}-${month}-${day}`)
   return {
-    mrn: plant(label('MRN'), `RZ${random.digits(4)}Q${random.digits(3)}`),
+    mrn: plant(label('MRN'), `RZ${random.digits(3)}Q${String(index).padStart(5, '0')}`),
     family,
     given,
     nameBytes: Buffer.from(name, 'latin1'),

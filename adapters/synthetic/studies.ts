@@ -47,7 +47,8 @@ export const studyFacts = (plan: StudyPlan, index: number, before: Study | null,
   const two = (below: number): string => String(random.below(below) + 1).padStart(2, '0')
   return {
     studyInstanceUid: plant('StudyInstanceUID', `${uidRoot}.${index}`),
-    accessionNumber: before?.accessionNumber ?? plant('accession number', `AX${random.digits(4)}V${random.digits(4)}`),
+    accessionNumber:
+      before?.accessionNumber ?? plant('accession number', `AX${random.digits(3)}V${String(index).padStart(5, '0')}`),
     patient,
     patientId: plan.flaw === 'misfiled' ? plant('PatientID filed under', `RZ${random.digits(9)}`) : patient.mrn,
     date: `${2018 + random.below(5)}${two(12)}${two(28)}`,

@@ -42,7 +42,9 @@ export const makeSearch = (patterns: ReadonlyArray<Pattern>): Search => {
   for (const pattern of patterns) {
     const anchor = anchorOf(pattern.bytes, 0)
     flags[slotOf(anchor)] = 1
-    byAnchor.set(anchor, [...(byAnchor.get(anchor) ?? []), pattern])
+    const bucket = byAnchor.get(anchor)
+    if (bucket === undefined) byAnchor.set(anchor, [pattern])
+    else bucket.push(pattern)
   }
   // A match may begin in one chunk and end in the next, and its neighbours decide about numbers.
   const margin = 4

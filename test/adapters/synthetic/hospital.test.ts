@@ -1,7 +1,11 @@
 import { expect } from 'chai'
+import dicomParser from 'dicom-parser'
+import * as E from 'fp-ts/lib/Either.js'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readHeader } from '../../../adapters/dicom/header.js'
+import { makeFolderImageArchive } from '../../../adapters/folder/image-archive.js'
 import type { SyntheticHospital } from '../../../adapters/synthetic/hospital.js'
 import { makeSyntheticHospital } from '../../../adapters/synthetic/hospital.js'
 import { removeTemporaryDirectories, temporaryDirectory } from '../../support/directories.js'
@@ -76,6 +80,42 @@ describe('synthetic hospital', () => {
       expect(config.project.name).to.equal(slug)
       expect(scheme.base.size).to.be.above(60)
     }
+  })
+
+  it('is a folder of 30 studies among files that are not images and files that are damaged', async () => {
+    const index = join(await temporaryDirectory(), 'index.jsonl')
+    const archive = makeFolderImageArchive({ images: hospital.images, index, readHeader })
+    expect(await archive.scan()).to.deep.equal(
+      E.right({
+        files: (await filesUnder(hospital.images)).length,
+        studies: 30,
+        notDicom: 6,
+        damaged: 3,
+        unreadable: 0,
+      }),
+    )
+  })
+
+  it('keeps the private number of one maker, hashes serial numbers and cleans the items of kept sequences', async () => {
+    const scratch = await temporaryDirectory()
+    const spool = join(scratch, 'spool')
+    await mkdir(spool)
+    await rehearse({ ...hospital, cohort: hospital.extractSingle, index: join(scratch, 'index.jsonl'), spool })
+    const makers = new Set<string>()
+    for (const path of (await filesUnder(spool)).filter((name) => name.endsWith('.dcm'))) {
+      const image = dicomParser.parseDicom(await readFile(path))
+      const maker = image.string('x00080070')!
+      makers.add(maker)
+      expect(image.string('x00191010'), maker).to.equal(maker.startsWith('Fabrikam') ? '12.5' : undefined)
+      expect(image.elements).to.not.have.any.keys('x00191011', 'x00091001', 'x00104000', 'x00080080', 'xfffcfffc')
+      expect(image.string('x00181000')).to.match(/^[0-9a-f]{64}$/)
+      const order = image.elements['x00400275']!.items![0]!.dataSet!
+      expect(order.string('x00401001')).to.equal('ANONYMIZED')
+      expect(order.string('x00080050')).to.equal('ANONYMIZED')
+      expect(order.elements).to.not.have.any.keys('x00321060')
+      expect(order.elements['x00081110']!.items![0]!.dataSet!.string('x00081155')).to.match(/^2\.25\./)
+    }
+    expect([...makers]).to.have.members(['Fabrikam Medical', 'Northwind Imaging'])
   })
 
   for (const input of ['extract', 'extractSingle', 'csv'] as const)
