@@ -1,0 +1,30 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { makeDuckdbCohortReader } from '../../../adapters/duckdb/cohort-reader.js'
+import type { CohortReaderHarness } from '../../contract/cohort-reader.js'
+import { cohortReaderContract } from '../../contract/cohort-reader.js'
+import { verifyContract } from '../../contract/contract.js'
+import { csvOf, extractOf, makePlaces, writeFiles } from './extract-files.js'
+
+const startOn = (form: 'extract' | 'csv') => async (): Promise<CohortReaderHarness> => {
+  const places = await makePlaces()
+  const isCsv = form === 'csv'
+  let placed = 0
+  return {
+    reader: makeDuckdbCohortReader(places.temporary),
+    says: { projects: isCsv, participants: isCsv, series: isCsv },
+    place: async (rows) => {
+      placed += 1
+      const source = join(places.inputs, isCsv ? `cohort ${placed}.csv` : `extract ${placed}`)
+      await (isCsv ? writeFile(source, csvOf(rows)) : writeFiles(source, extractOf(rows)))
+      return source
+    },
+    missing: async () => join(places.inputs, 'nowhere'),
+    breakDisk: () => rm(places.temporary, { recursive: true }),
+    held: async () => (await places.left()).length,
+    close: places.remove,
+  }
+}
+
+verifyContract('DuckDB CohortReader on an OMOP ES extract', cohortReaderContract, startOn('extract'))
+verifyContract('DuckDB CohortReader on a CSV file', cohortReaderContract, startOn('csv'))
