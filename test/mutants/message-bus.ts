@@ -186,7 +186,7 @@ export const mutants: ReadonlyArray<Mutant<MessageBusHarness>> = [
         honest.subscribe(
           {
             queue,
-            codec: { ...codec, decode: (bytes) => E.right(E.getOrElse(() => bytes as never)(codec.decode(bytes))) },
+            codec: { ...codec, decode: (bytes) => E.right(E.toUnion(codec.decode(bytes)) as never) },
           },
           ...args,
         ),
