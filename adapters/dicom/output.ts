@@ -8,6 +8,13 @@ const gatheredBytes = 256 * 1024
 /** The file being written: new bytes and ranges of the original, in order. Nothing is written before `flush`. */
 export interface Output {
   readonly put: (bytes: Buffer) => void
+  /**
+   * Adds the header of a sequence or item; its last four bytes are the length, given as undefined. Unless `delimited`,
+   * the length is filled in by `close` when the header still waits then.
+   */
+  readonly open: (header: Buffer, delimited: boolean) => void
+  /** Ends what was opened last: with its length where that can still be written, with the delimiter otherwise. */
+  readonly close: (delimiter: Buffer) => void
   /** Adds a range of the original file, which is copied without being held. */
   readonly copy: (start: number, end: number) => void
   /** Whether enough waits that it is time to flush. */
@@ -15,6 +22,12 @@ export interface Output {
   readonly flush: () => Promise<void>
   /** Bytes written by finished flushes. */
   readonly written: () => number
+}
+
+interface Opened {
+  readonly header: Buffer
+  readonly contentFrom: number
+  delimited: boolean
 }
 
 interface Range {
@@ -33,7 +46,15 @@ export const makeOutput = (original: FileHandle, target: FileHandle): Output => 
   let gathered = 0
   let rangeWaits = false
   let written = 0
+  const opened: Array<Opened> = []
 
+  const put = (bytes: Buffer): Buffer => {
+    // Copied: a view would keep alive the whole piece of the file it was cut from.
+    const own = Buffer.from(bytes)
+    parts.push(own)
+    gathered += own.length
+    return own
+  }
   const write = async (bytes: Buffer): Promise<void> => {
     await writeFully(target, bytes)
     written += bytes.length
@@ -50,14 +71,21 @@ export const makeOutput = (original: FileHandle, target: FileHandle): Output => 
   }
 
   return {
-    put: (bytes) => {
-      // Copied: a view would keep alive the whole piece of the file it was cut from.
-      parts.push(Buffer.from(bytes))
-      gathered += bytes.length
+    put,
+    open: (header, delimited) => {
+      const own = put(header)
+      opened.push({ header: own, contentFrom: gathered, delimited })
+    },
+    close: (delimiter) => {
+      const { header, contentFrom, delimited } = opened.pop()!
+      if (delimited) put(delimiter)
+      else header.writeUInt32LE(gathered - contentFrom, header.length - 4)
     },
     copy: (start, end) => {
       parts.push({ start, end })
       rangeWaits = true
+      // A range may be larger than a length can say, and is written before its container ends.
+      for (const container of opened) container.delimited = true
     },
     due: () => rangeWaits || gathered >= gatheredBytes,
     flush: async () => {
@@ -65,6 +93,7 @@ export const makeOutput = (original: FileHandle, target: FileHandle): Output => 
       parts = []
       gathered = 0
       rangeWaits = false
+      for (const container of opened) container.delimited = true
       let run: Array<Buffer> = []
       for (const part of ready) {
         if (Buffer.isBuffer(part)) run.push(part)

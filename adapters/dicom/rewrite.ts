@@ -94,6 +94,7 @@ interface Level {
 
 /**
  * The visitor that writes what may leave of a data set: kept elements byte for byte, sequences with new delimiters
+ * or lengths
  * around what stays of their items. Throws `UnreadableStudy` where the scheme cannot be applied.
  *
  * Beyond the scheme: what names the study, the patient and the instance is renamed at every depth, even under `keep`;
@@ -208,7 +209,9 @@ export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { 
     }
     const level = levels[levels.length - 1]!
     levels.push({ ...level, replaceAll: level.replaceAll || action === 'replace' })
-    output.put(encodeSequenceStart(element.tag, element.vr === 'UN' ? 'UN' : 'SQ', element.implicit))
+    // Of a UN only an undefined length tells that it holds items.
+    const isUn = element.vr === 'UN'
+    output.open(encodeSequenceStart(element.tag, isUn ? 'UN' : 'SQ', element.implicit), isUn)
     return 'enter'
   }
 
@@ -245,15 +248,15 @@ export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { 
     },
     item: () => {
       levels.push(levels[levels.length - 1]!)
-      output.put(itemStart)
+      output.open(itemStart, false)
     },
     itemEnd: () => {
       levels.pop()
-      output.put(itemEnd)
+      output.close(itemEnd)
     },
     sequenceEnd: () => {
       levels.pop()
-      output.put(sequenceEnd)
+      output.close(sequenceEnd)
     },
     fragmentsEnd: (end) => output.copy(fragmentsFrom, end),
     settle: () => (output.due() ? output.flush() : undefined),
