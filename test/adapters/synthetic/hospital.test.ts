@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readHeader } from '../../../adapters/dicom/header.js'
+import { makeDuckdbCohortReader } from '../../../adapters/duckdb/cohort-reader.js'
 import { makeFolderImageArchive } from '../../../adapters/folder/image-archive.js'
 import type { SyntheticHospital } from '../../../adapters/synthetic/hospital.js'
 import { makeSyntheticHospital } from '../../../adapters/synthetic/hospital.js'
@@ -80,6 +81,20 @@ describe('synthetic hospital', () => {
       expect(config.project.name).to.equal(slug)
       expect(scheme.base.size).to.be.above(60)
     }
+  })
+
+  it('has useless rows in its cohorts: repeated, without identifiers, undated', async () => {
+    const summaryOf = async (source: string): Promise<unknown> => {
+      const cohort = await makeDuckdbCohortReader().open(source)()
+      if (E.isLeft(cohort)) return cohort.left
+      for await (const batch of cohort.right.batches) expect(batch).to.not.have.length(0)
+      await cohort.right.close()
+      const { duplicates, withoutIdentifier, rejections } = cohort.right.summary()
+      return { duplicates, withoutIdentifier, rejected: rejections.map(({ column }) => column) }
+    }
+    const once = { duplicates: 1, withoutIdentifier: 1 }
+    expect(await summaryOf(hospital.extract)).to.deep.equal({ ...once, rejected: [] })
+    expect(await summaryOf(hospital.cohortCsv)).to.deep.equal({ ...once, rejected: ['study_date'] })
   })
 
   it('is a folder of 30 studies among files that are not images and files that are damaged', async () => {
