@@ -63,6 +63,16 @@ const ensureFolder = async (path: string): Promise<void> => {
   }
 }
 
+/** Rejects when a destination is out of reach, which must not look like one that is empty; it may not be made yet. */
+const expectReachable = async (out: string): Promise<void> => {
+  try {
+    await readdir(out)
+  } catch (caught) {
+    if (codeOf(caught) !== 'ENOENT') throw caught
+    await readdir(dirname(out))
+  }
+}
+
 /** Removes what earlier claims of this study left behind; what later or other claims write is theirs. */
 const removeOlderParts = async (folder: string, uid: string, fence: number): Promise<void> => {
   const older =
@@ -174,8 +184,7 @@ export const makeFolderImageUploader = ({
     path: string,
     { bytes, sha256 }: StoredObject,
   ): Promise<'present' | 'partial' | 'absent' | 'unknown'> => {
-    // Without this, a destination that is not mounted would look like one without the study.
-    await readdir(out)
+    await expectReachable(out)
     const kind = await kindOf(path)
     if (kind === 'nothing') return 'absent'
     if (kind === 'other') return 'partial'
@@ -211,7 +220,7 @@ export const makeFolderImageUploader = ({
       TE.tryCatch(() => compare(join(out, remoteName(study)), study.object), errorOf(study.pseudoStudyUid)),
     leftovers: (project) =>
       TE.tryCatch(async () => {
-        await readdir(out)
+        await expectReachable(out)
         const names = await namesIn(join(out, project))
         return names
           .filter(isPart)
