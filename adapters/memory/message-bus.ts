@@ -115,7 +115,7 @@ export const makeMemoryMessageBus = (clock: Clock): MemoryMessageBus => {
       case 'Ack':
         return
       case 'Requeue':
-        return queue.delay(message, nowMs() + Math.max(0, disposition.afterMs))
+        return queue.delay(message, nowMs() + Math.max(0, disposition.afterMs || 0))
       case 'DeadLetter':
         return queue.bury(message, disposition.reason, clock.now())
     }

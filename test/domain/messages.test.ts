@@ -287,6 +287,11 @@ describe('study message', () => {
   it('refuses bytes that are not UTF-8', () =>
     expect(E.isLeft(decodeStudyMessage(Uint8Array.from([0x22, 0xff, 0x22])))).to.equal(true))
 
+  it('throws when the program itself made a request with a timestamp that is none, without its text', () => {
+    const wrong = { ...read(plainSample), extractGeneratedTimestamp: marker }
+    expect(() => encodeText(wrong, 'jsonpickle')).to.throw(/not ISO 8601/).that.does.not.match(new RegExp(marker))
+  })
+
   it('names every fault of a message at once', () =>
     expect(problems('{"mrn": 1}').map((problem) => problem.split(':')[0])).to.deep.equal([
       'accession_number',
