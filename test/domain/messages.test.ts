@@ -289,7 +289,9 @@ describe('study message', () => {
 
   it('throws when the program itself made a request with a timestamp that is none, without its text', () => {
     const wrong = { ...read(plainSample), extractGeneratedTimestamp: marker }
-    expect(() => encodeText(wrong, 'jsonpickle')).to.throw(/not ISO 8601/).that.does.not.match(new RegExp(marker))
+    expect(() => encodeText(wrong, 'jsonpickle'))
+      .to.throw(/not ISO 8601/)
+      .that.does.not.match(new RegExp(marker))
   })
 
   it('names every fault of a message at once', () =>
