@@ -19,3 +19,6 @@ export const expectNoNewHandle = async (work: () => Promise<unknown>): Promise<v
   for (let turn = 0; turn < 50 && (await openHandles()) > before; turn++) await wait(20)
   expect(await openHandles(), 'open handles').to.be.at.most(before)
 }
+
+/** Gives work that began before its task was run the time to show: there is nothing else to wait for. */
+export const letStrayWorkShow = (): Promise<void> => wait(30)

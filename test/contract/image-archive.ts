@@ -7,7 +7,7 @@ import { sensitive, sensitiveOrNull } from '../../domain/sensitive.js'
 import type { RawStudyRef, StudyRequest } from '../../domain/study.js'
 import type { ImageArchive } from '../../ports/image-archive.js'
 import type { Clause, Harness } from './contract.js'
-import { expectNoNewHandle } from './handles.js'
+import { expectNoNewHandle, letStrayWorkShow } from './handles.js'
 import { fail, marker, succeed, syntheticRequest } from './synthetic.js'
 
 /** One instance to be put into an archive, under the study named with it. */
@@ -79,6 +79,7 @@ export const imageArchiveContract: ReadonlyArray<Clause<ImageArchiveHarness>> = 
       await h.put(study(1))
       h.archive.retrieve(primary, asking({ uid: uidOf(1) }))
       h.archive.probe(primary)
+      await letStrayWorkShow()
       expect(await h.wasAsked()).to.equal(false)
     },
   },

@@ -6,7 +6,7 @@ import { known, ProjectSlug, PseudoStudyUid } from '../../domain/identifiers.js'
 import type { DeidentifiedStudyRef } from '../../domain/study.js'
 import type { ImageSource } from '../../ports/image-source.js'
 import type { Clause, Harness } from './contract.js'
-import { expectNoNewHandle } from './handles.js'
+import { expectNoNewHandle, letStrayWorkShow } from './handles.js'
 import type { SyntheticStudy } from './image-studies.js'
 import { entriesOf, readAll } from './image-studies.js'
 import { fail, succeed } from './synthetic.js'
@@ -64,6 +64,7 @@ export const imageSourceContract: ReadonlyArray<Clause<ImageSourceHarness>> = [
     title: 'does nothing until the task is run',
     run: async (h) => {
       h.source.discard(h.first.study.ref)
+      await letStrayWorkShow()
       expect(await succeed(h.source.describe(h.first.study.ref))).to.deep.equal(h.first.study)
     },
   },

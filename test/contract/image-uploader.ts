@@ -7,7 +7,7 @@ import { describeError, isTransient } from '../../domain/errors.js'
 import type { DeidentifiedStudy } from '../../domain/study.js'
 import type { ImageUploader, StoredObject, UploadOutcome } from '../../ports/image-uploader.js'
 import type { Clause, Harness } from './contract.js'
-import { expectNoNewHandle } from './handles.js'
+import { expectNoNewHandle, letStrayWorkShow } from './handles.js'
 import type { StoredInstance } from './image-studies.js'
 import { fail, succeed } from './synthetic.js'
 
@@ -80,6 +80,7 @@ export const imageUploaderContract: ReadonlyArray<Clause<ImageUploaderHarness>> 
     run: async (h) => {
       void upload(h, h.first)
       void h.uploader.probe
+      await letStrayWorkShow()
       expect(await h.visible()).to.deep.equal([])
     },
   },
