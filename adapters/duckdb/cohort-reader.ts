@@ -19,7 +19,7 @@ import { joinExtract, judgeUnsure } from './extract-candidates.js'
 import { findDamaged, inspectExtract } from './extract-columns.js'
 import { findExtractFiles, readSummary } from './extract-files.js'
 import { unreadable } from './operator-file.js'
-import { markDuplicates, participantsProblem, requestsQuery } from './whole-cohort.js'
+import { markDuplicates, participantsProblem, readProjects, requestsQuery } from './whole-cohort.js'
 import type { Workspace } from './workspace.js'
 import { openWorkspace } from './workspace.js'
 
@@ -83,7 +83,12 @@ const emptyCohort = (source: string, rows: number, { rejections }: Findings): In
 const requestFrom = (values: ReadonlyArray<DuckDBValue>): StudyRequest =>
   soundRequestOf(rowOf(values), known(ProjectSlug, values[9] as string))
 
-const cohortOf = (workspace: Workspace, counts: Readonly<Record<Verdict, number>>, findings: Findings): Cohort => {
+const cohortOf = (
+  workspace: Workspace,
+  projects: ReadonlyArray<ProjectSlug>,
+  counts: Readonly<Record<Verdict, number>>,
+  findings: Findings,
+): Cohort => {
   const rejected = counts.rejected + findings.unreadable
   let accepted = 0
   let isClosed = false
@@ -114,6 +119,7 @@ const cohortOf = (workspace: Workspace, counts: Readonly<Record<Verdict, number>
   }
 
   return {
+    projects,
     batches: batches(),
     summary: (): CohortSummary => ({
       rows: counts.good + counts.duplicate + counts.nameless + rejected,
@@ -139,9 +145,9 @@ const read = async (workspace: Workspace, source: string, isDirectory: boolean):
   await markDuplicates(workspace.connection)
   const counts = await countVerdicts(workspace.connection)
   const rows = counts.good + counts.nameless + counts.rejected + findings.right.unreadable
-  return counts.good === 0
-    ? E.left(emptyCohort(source, rows, findings.right))
-    : E.right(cohortOf(workspace, counts, findings.right))
+  if (counts.good === 0) return E.left(emptyCohort(source, rows, findings.right))
+  const projects = await readProjects(workspace.connection)
+  return E.right(cohortOf(workspace, projects, counts, findings.right))
 }
 
 const open = async (source: string, temporaryDirectory: string): Promise<E.Either<Failure, Cohort>> => {

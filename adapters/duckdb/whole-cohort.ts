@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { candidateTable, inputOrder, readOne } from './candidates.js'
 import type { InvalidInput } from '../../domain/errors.js'
 import { invalidInput } from '../../domain/errors.js'
+import { known, ProjectSlug } from '../../domain/identifiers.js'
 import { stage } from './workspace.js'
 
 /** The same as `hospitalNumberKey` of the domain. */
@@ -83,6 +84,14 @@ export const markDuplicates = async (connection: DuckDBConnection): Promise<void
   await connection.run(
     `update ${candidateTable} set verdict = 'duplicate' where rowid in (select id from ${stage}.repeated)`,
   )
+}
+
+/** The projects of the good candidates, sorted. */
+export const readProjects = async (connection: DuckDBConnection): Promise<ReadonlyArray<ProjectSlug>> => {
+  const result = await connection.run(
+    `select distinct project from ${candidateTable} where verdict = 'good' order by project`,
+  )
+  return (await result.getRows()).map(([project]) => known(ProjectSlug, project as string))
 }
 
 /** The good candidates in the order they are asked for. */

@@ -159,6 +159,7 @@ export const makeMemoryCohortReader = (): MemoryCohortReader => {
       }
     }
     return {
+      projects: [...new Set(requests.map(({ request }) => request.project))],
       batches: batches(),
       summary: () => ({
         rows,

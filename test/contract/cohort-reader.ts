@@ -151,6 +151,17 @@ export const cohortReaderContract: ReadonlyArray<Clause<CohortReaderHarness>> = 
     },
   },
   {
+    title: 'tells the projects of its requests as soon as it is open',
+    run: async (h) => {
+      const other = h.says.projects
+        ? [soundRow(1, { projectName: 'a' }), soundRow(2, { projectName: 'z', studyDate: '' })]
+        : []
+      const cohort = await opened(h, await h.place([soundRow(3), ...other]))
+      expect(cohort.projects).to.deep.equal([...(h.says.projects ? ['a'] : []), 'test-extract-uclh-omop-cdm'])
+      await cohort.close()
+    },
+  },
+  {
     title: 'keeps the first of the rows that ask for one study',
     run: async (h) => {
       const { requests, summary } = await read(h, [
