@@ -17,7 +17,8 @@ import { walk } from './elements.js'
 import { encodeFileMeta } from './file-meta.js'
 import type { Instance } from './header.js'
 import { readInstance } from './header.js'
-import { makeOutput } from './output.js'
+import type { Chunks } from './output.js'
+import { makeChunks, makeOutput } from './output.js'
 import { inParallel } from './parallel.js'
 import type { Rewriting } from './rewrite.js'
 import { makeRewriter, newUid } from './rewrite.js'
@@ -62,13 +63,13 @@ const ownUidsOf = (studyInstanceUid: string, surveyed: ReadonlyArray<Surveyed>):
 }
 
 /** Writes one instance and answers its size in bytes. */
-const writeInstance = (surveyed: Surveyed, rewriting: Rewriting, target: string): Promise<number> =>
+const writeInstance = (surveyed: Surveyed, rewriting: Rewriting, target: string, chunk: Buffer): Promise<number> =>
   withFile(surveyed.path.reveal(), 'r', async (original) => {
     const { size, mtimeMs } = await original.stat()
     if (size !== surveyed.size || mtimeMs !== surveyed.modifiedMs) throw { name: 'FileChanged' }
     return withFile(target, 'wx', async (file) => {
       const { header, transferSyntaxUid, dataSetStart, implicit } = rewriting.instance
-      const output = makeOutput(original, file)
+      const output = makeOutput(original, file, chunk)
       const rewriter = makeRewriter(rewriting, output)
       output.put(encodeFileMeta(header.facts.sopClassUid, newUid(rewriting, header.sopInstanceUid), transferSyntaxUid))
       await walk(makeByteWindow(original, size), dataSetStart, size, implicit, rewriter)
@@ -83,10 +84,11 @@ interface Job {
   readonly pseudonyms: Pseudonyms
   readonly project: Project
   readonly requested: ReadonlyArray<SeriesInstanceUid>
+  readonly withChunk: Chunks
 }
 
-/** Fills the partial folder; null when nothing may leave. */
-const fill = async (partial: string, { raw, pseudonyms, project, requested }: Job) => {
+/** Fills the partial folder, unless nothing may leave. */
+const fill = async (partial: string, { raw, pseudonyms, project, requested, withChunk }: Job) => {
   if (raw.files.length === 0) unreadable('the study has no instances')
   const surveyed = await inParallel(raw.files, survey)
   const ownUids = ownUidsOf(raw.studyInstanceUid.reveal(), surveyed)
@@ -108,7 +110,8 @@ const fill = async (partial: string, { raw, pseudonyms, project, requested }: Jo
     const { header } = instance
     const rewriting = { instance, pseudonyms, ownUids, actions: actionsFor(project.scheme, header.facts.manufacturer) }
     const name = `${newUid(rewriting, header.sopInstanceUid)}.dcm`
-    return writeInstance(one, rewriting, join(partial, newUid(rewriting, header.seriesInstanceUid), name))
+    const target = join(partial, newUid(rewriting, header.seriesInstanceUid), name)
+    return withChunk((chunk) => writeInstance(one, rewriting, target, chunk))
   })
   const summary = {
     project: pseudonyms.project,
@@ -158,7 +161,12 @@ const toError = (caught: unknown): UnreadableStudy | Unavailable =>
  * series and SOP instance UIDs and the PatientID leave as pseudonyms, SOPClassUID is kept, and PatientIdentityRemoved and
  * DeidentificationMethod are set. The spool is scratch space: nothing is synced, a worker empties it when it starts.
  */
-export const makeDicomDeidentifier = (spoolDirectory: string): Deidentifier => ({
-  deidentify: (raw, pseudonyms, project, requested, fence) =>
-    TE.tryCatch(() => deidentify(spoolDirectory, { raw, pseudonyms, project, requested }, fence), toError),
-})
+export const makeDicomDeidentifier = (spoolDirectory: string): Deidentifier => {
+  const withChunk = makeChunks()
+  return {
+    deidentify: (raw, pseudonyms, project, requested, fence) => {
+      const job = { raw, pseudonyms, project, requested, withChunk }
+      return TE.tryCatch(() => deidentify(spoolDirectory, job, fence), toError)
+    },
+  }
+}

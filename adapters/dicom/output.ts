@@ -24,6 +24,22 @@ export interface Output {
   readonly written: () => number
 }
 
+/** Lends the buffer an output works through. */
+export type Chunks = <A>(use: (chunk: Buffer) => Promise<A>) => Promise<A>
+
+/** Keeps buffers that were lent for the next to borrow: getting a new one costs as much as copying a small file. */
+export const makeChunks = (): Chunks => {
+  const free: Array<Buffer> = []
+  return async (use) => {
+    const chunk = free.pop() ?? Buffer.allocUnsafeSlow(chunkBytes)
+    try {
+      return await use(chunk)
+    } finally {
+      free.push(chunk)
+    }
+  }
+}
+
 interface Opened {
   readonly header: Buffer
   readonly contentFrom: number
@@ -40,8 +56,8 @@ const writeFully = async (file: FileHandle, bytes: Buffer): Promise<void> => {
   while (done < bytes.length) done += (await file.write(bytes, done, bytes.length - done)).bytesWritten
 }
 
-/** Joins the original and the new file of one instance. */
-export const makeOutput = (original: FileHandle, target: FileHandle): Output => {
+/** Joins the original and the new file of one instance; `chunk` is all it holds of ranges. */
+export const makeOutput = (original: FileHandle, target: FileHandle, chunk: Buffer): Output => {
   let parts: Array<Buffer | Range> = []
   let gathered = 0
   let rangeWaits = false
@@ -55,17 +71,28 @@ export const makeOutput = (original: FileHandle, target: FileHandle): Output => 
     gathered += own.length
     return own
   }
-  const write = async (bytes: Buffer): Promise<void> => {
-    await writeFully(target, bytes)
-    written += bytes.length
+
+  let filled = 0
+  const writeChunk = async (): Promise<void> => {
+    await writeFully(target, chunk.subarray(0, filled))
+    written += filled
+    filled = 0
   }
-  const copyRange = async ({ start, end }: Range): Promise<void> => {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - start))
+  const fillFrom = async (part: Buffer): Promise<void> => {
+    for (let at = 0; at < part.length;) {
+      if (filled === chunk.length) await writeChunk()
+      const copied = part.copy(chunk, filled, at)
+      filled += copied
+      at += copied
+    }
+  }
+  const fillFromOriginal = async ({ start, end }: Range): Promise<void> => {
     for (let at = start; at < end;) {
-      const length = Math.min(chunk.length, end - at)
-      const got = await readFully(original, chunk, at, length)
+      if (filled === chunk.length) await writeChunk()
+      const length = Math.min(chunk.length - filled, end - at)
+      const got = await readFully(original, chunk.subarray(filled), at, length)
       if (got < length) unreadable('the file became shorter while it was read')
-      await write(chunk.subarray(0, got))
+      filled += got
       at += got
     }
   }
@@ -94,16 +121,11 @@ export const makeOutput = (original: FileHandle, target: FileHandle): Output => 
       gathered = 0
       rangeWaits = false
       for (const container of opened) container.delimited = true
-      let run: Array<Buffer> = []
       for (const part of ready) {
-        if (Buffer.isBuffer(part)) run.push(part)
-        else {
-          if (run.length > 0) await write(Buffer.concat(run))
-          run = []
-          await copyRange(part)
-        }
+        if (Buffer.isBuffer(part)) await fillFrom(part)
+        else await fillFromOriginal(part)
       }
-      if (run.length > 0) await write(Buffer.concat(run))
+      await writeChunk()
     },
     written: () => written,
   }
