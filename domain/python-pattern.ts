@@ -22,6 +22,7 @@ const escapes: Readonly<Record<string, readonly [outside: string, inside: string
 }
 
 const longestPattern = 256
+const mostTimes = 64
 const mostRepetitions = 4
 const mostOptionalParts = 10
 
@@ -31,14 +32,18 @@ const problems = {
   group: 'a regular expression without (?P<name>...), (?#...), (?>...), conditions and flags other than a leading (?i)',
   lookbehind: 'a regular expression whose look-behinds have one fixed width',
   nested: 'a regular expression without repetition or alternatives inside a repeated group',
+  times: `a regular expression that repeats nothing more than ${mostTimes} times by number`,
   many: `a regular expression with at most ${mostRepetitions} repetitions and ${mostOptionalParts} optional parts`,
   class: 'a regular expression whose classes begin with another character than ] and hold no \\W or \\S',
   syntax: 'a regular expression of the syntax that Python and JavaScript share (no possessive quantifiers, no {,n})',
 } as const
 
-/** A group that is open, or the one just closed; `varies` = it can match in more than one way. */
+/** A group that is open, or the one just closed. */
 interface Group {
+  /** It can match in more than one way. */
   varies: boolean
+  /** Something in it is repeated or optional. */
+  repeats: boolean
   readonly lookbehind: boolean
 }
 
@@ -84,7 +89,7 @@ const translateClass = (text: string, start: number): { from: string; to: string
 export const translatePattern = (pattern: string): E.Either<string, string> => {
   if (pattern.length === 0 || pattern.length > longestPattern) return E.left(problems.length)
   const text = pattern.replace(/^\(\?i\)/, '')
-  const open: Array<Group> = [{ varies: false, lookbehind: false }]
+  const open: Array<Group> = [{ varies: false, repeats: false, lookbehind: false }]
   let repetitions = 0
   let optionalParts = 0
   let to = ''
@@ -100,33 +105,41 @@ export const translatePattern = (pattern: string): E.Either<string, string> => {
     } else if (from === '(') {
       from = matchAt(/\((?:\?(?:<?[=!]|:))?/y, text, at)![0]
       if (text[at + from.length] === '?') return E.left(problems.group)
-      open.push({ varies: false, lookbehind: from.startsWith('(?<') })
+      open.push({ varies: false, repeats: false, lookbehind: from.startsWith('(?<') })
       to += from
     } else if (from === ')') {
       if (open.length === 1) return E.left(problems.syntax)
       closed = open.pop()!
       if (closed.lookbehind && closed.varies) return E.left(problems.lookbehind)
       if (closed.varies) open[open.length - 1]!.varies = true
+      if (closed.repeats) open[open.length - 1]!.repeats = true
       to += from
     } else {
       if (from === '|') group.varies = true
       to += from
     }
     at += from.length
-    const quantifier = matchAt(/(?:[*+?]|\{\d+(,?)\d*\})\??/y, text, at)
+    const quantifier = matchAt(/(?:[*+?]|\{(\d+)(,?)(\d*)\})\??/y, text, at)
     if (quantifier !== null) {
+      const [, least, comma, most] = quantifier
       const optional = quantifier[0].startsWith('?')
-      if (!optional && closed?.varies === true) return E.left(problems.nested)
+      if (!optional && closed !== null && (closed.varies || closed.repeats)) return E.left(problems.nested)
+      if (Math.max(Number(least ?? 0), Number(most ?? 0)) > mostTimes) return E.left(problems.times)
       if (optional) optionalParts += 1
-      else if (quantifier[1] !== '') repetitions += 1
-      if (quantifier[1] !== '') open[open.length - 1]!.varies = true
+      else if (comma !== '') repetitions += 1
+      if (comma !== '') open[open.length - 1]!.varies = true
+      open[open.length - 1]!.repeats = true
       to += quantifier[0]
       at += quantifier[0].length
     }
   }
   if (repetitions > mostRepetitions || optionalParts > mostOptionalParts) return E.left(problems.many)
   return E.tryCatch(
-    () => new RegExp(to, 'iu') && to,
+    () => {
+      // Some faults of a pattern show only when it is run.
+      new RegExp(to, 'iu').test('')
+      return to
+    },
     () => problems.syntax,
   )
 }

@@ -80,6 +80,7 @@ const refused: Readonly<Record<string, ReadonlyArray<string>>> = {
     '.*.*.*.*.*x',
     'a?'.repeat(11),
   ],
+  'what would compile to a giant': ['a{65}', 'a{1,999999999}', '(?:a{9}){9}', '(?:(?:a{64}){64}){64}'],
   'what neither language reads': ['(', ')', '[a', '*', 'a{2}{3}', '\\', '[b-a]', 'a**'],
   'an empty or endless text': ['', 'a'.repeat(257)],
 }
