@@ -14,7 +14,7 @@ import { writeZip } from '../zip/write-zip.js'
 import { isGone } from './tree.js'
 
 /** What the de-identifier writes beside the instances, last of all: the study as it must be found. */
-const StudyFile = t.readonly(
+const StudyJson = t.readonly(
   t.type({
     project: ProjectSlug,
     pseudoStudyUid: PseudoStudyUid,
@@ -24,19 +24,19 @@ const StudyFile = t.readonly(
     bytes: t.number,
   }),
 )
-type StudyFile = t.TypeOf<typeof StudyFile>
+type StudyJson = t.TypeOf<typeof StudyJson>
 
 interface SpooledInstance {
   readonly name: string
   readonly bytes: number
 }
 interface SpooledStudy {
-  readonly facts: StudyFile
+  readonly facts: StudyJson
   /** Sorted by name. */
   readonly instances: ReadonlyArray<SpooledInstance>
 }
 
-const studyFileName = 'study.json'
+const studyJsonName = 'study.json'
 const chunkBytes = 1_048_576
 const port = 'ImageSource'
 
@@ -58,7 +58,7 @@ const readSeries = async (folder: string, series: string): Promise<ReadonlyArray
 const readInstances = async (folder: string): Promise<ReadonlyArray<SpooledInstance> | null> => {
   const instances: Array<SpooledInstance> = []
   for (const item of await readdir(folder, { withFileTypes: true })) {
-    if (item.name === studyFileName) continue
+    if (item.name === studyJsonName) continue
     const series = item.isDirectory() && uidPattern.test(item.name) ? await readSeries(folder, item.name) : null
     if (series === null || series.length === 0) return null
     for (const instance of series) instances.push(instance)
@@ -66,10 +66,10 @@ const readInstances = async (folder: string): Promise<ReadonlyArray<SpooledInsta
   return instances.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-const readStudyFile = async (folder: string): Promise<StudyFile | null> => {
-  const text = await readFile(join(folder, studyFileName), 'utf8')
+const readStudyJson = async (folder: string): Promise<StudyJson | null> => {
+  const text = await readFile(join(folder, studyJsonName), 'utf8')
   try {
-    const decoded = StudyFile.decode(JSON.parse(text))
+    const decoded = StudyJson.decode(JSON.parse(text))
     return E.isRight(decoded) ? decoded.right : null
   } catch {
     return null
@@ -84,7 +84,7 @@ const readStudy = async (spool: string, ref: DeidentifiedStudyRef): Promise<Spoo
   const folder = join(spool, ref.location)
   try {
     if (!(await lstat(folder)).isDirectory()) return null
-    const facts = await readStudyFile(folder)
+    const facts = await readStudyJson(folder)
     const instances = await readInstances(folder)
     if (facts === null || instances === null) return null
     const series = new Set(instances.map(({ name }) => name.split('/')[0]))

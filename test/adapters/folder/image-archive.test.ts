@@ -18,13 +18,15 @@ import { expect } from 'chai'
 import type { FolderImageArchive } from '../../../adapters/folder/image-archive.js'
 import { makeFolderImageArchive } from '../../../adapters/folder/image-archive.js'
 import type { ReadHeader } from '../../../adapters/folder/header-reader.js'
-import { sensitiveOrNull } from '../../../domain/sensitive.js'
+import { readHeader as readDicomHeader } from '../../../adapters/dicom/header.js'
+import { sensitive, sensitiveOrNull } from '../../../domain/sensitive.js'
 import type { StudyRequest } from '../../../domain/study.js'
 import { verifyContract } from '../../contract/contract.js'
 import type { ImageArchiveHarness, PlantedInstance } from '../../contract/image-archive.js'
 import { imageArchiveContract } from '../../contract/image-archive.js'
 import { fail, succeed, syntheticRequest } from '../../contract/synthetic.js'
 import { readStandIn, writeStandIn } from '../../support/archives.js'
+import { dicomFile, el } from '../../support/dicom.js'
 import { removeTemporaryDirectories, temporaryDirectory } from '../../support/directories.js'
 
 const startFolderArchive = async (): Promise<ImageArchiveHarness> => {
@@ -111,6 +113,31 @@ describe('folder archive', () => {
     await writeFile(join(images, 'a', 'notes.txt'), 'not an image')
     await writeFile(join(images, 'empty'), '')
     expect(await succeed(open().scan)).to.deep.equal({ files: 7, studies: 3, notDicom: 2, damaged: 2, unreadable: 0 })
+  })
+
+  it('reads real DICOM files with the header reader of the de-identifier', async () => {
+    const file = (n: number): Buffer =>
+      dicomFile([
+        el(0x00080018, 'UI', `1.2.1.0.${n}`),
+        el(0x00080050, 'SH', 'ACC1 '),
+        el(0x00100020, 'LO', ' MRN1'),
+        el(0x0020000d, 'UI', '1.2.1'),
+        el(0x0020000e, 'UI', '1.2.1.0'),
+      ])
+    await writeFile(join(images, 'one'), file(1))
+    await writeFile(join(images, 'two'), file(2))
+    await writeFile(join(images, 'cut'), file(3).subarray(0, -3))
+    await writeFile(join(images, 'text'), 'not DICOM')
+    const archive = makeFolderImageArchive({ images, index, readHeader: readDicomHeader })
+    expect(await succeed(archive.scan)).to.deep.equal({ files: 4, studies: 1, notDicom: 1, damaged: 1, unreadable: 0 })
+    expect((await errorOf(archive, 1))._tag).to.equal('UnreadableStudy')
+    await rm(join(images, 'cut'))
+    const byNumbers = {
+      ...asking(9),
+      mrn: sensitiveOrNull<'Mrn'>('MRN1'),
+      accessionNumber: sensitive<'AccessionNumber'>('ACC1'),
+    }
+    expect((await succeed(archive.retrieve('primary', byNumbers))).files).to.have.length(2)
   })
 
   it('takes a study that is split over folders for one study, in the order of its paths', async () => {

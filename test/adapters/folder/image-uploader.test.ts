@@ -1,6 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -18,6 +21,7 @@ import { fail, succeed } from '../../contract/synthetic.js'
 import { removeTemporaryDirectories, temporaryDirectory } from '../../support/directories.js'
 import { makeUploadSource } from '../../support/uploaders.js'
 
+const endlessUpload = fileURLToPath(new URL('endless-upload.ts', import.meta.url))
 const zipOf = (out: string, study: DeidentifiedStudy): string => join(out, study.project, `${study.pseudoStudyUid}.zip`)
 const orNothing = <A>(reading: Promise<A>, nothing: A): Promise<A> => reading.catch(() => nothing)
 
@@ -105,6 +109,26 @@ describe('folder uploader', () => {
     )
     await succeed(uploader.upload(study, 601, agreed))
     expect(await succeed(uploader.leftovers(study.project))).to.have.length(1)
+  })
+
+  it('leaves a part and nothing else when its process is killed, and the next claim cleans up', async () => {
+    const { study } = source.first
+    const child = spawn(process.execPath, ['--import', 'tsx', endlessUpload, out, JSON.stringify(study)], {
+      stdio: 'ignore',
+    })
+    const part = join(out, study.project, `.${study.pseudoStudyUid}.1.part`)
+    const written = (): Promise<number> =>
+      orNothing(
+        stat(part).then(({ size }) => size),
+        0,
+      )
+    // Killed once it is well under way: there is no other sign of that than the size of its part.
+    while ((await written()) < 3_000_000 && child.exitCode === null) await wait(20)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(await readdir(join(out, study.project))).to.deep.equal([`.${study.pseudoStudyUid}.1.part`])
+    expect((await succeed(uploader.upload(study, 2, agreed)))._tag).to.equal('stored')
+    expect(await readdir(join(out, study.project))).to.deep.equal([`${study.pseudoStudyUid}.zip`])
   })
 
   it('takes a whole zip with instances missing for a broken source', async () => {
