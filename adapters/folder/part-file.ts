@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 import { causeOf, unavailable } from '../../domain/errors.js'
 import type { Unavailable } from '../../domain/errors.js'
+import { codeOf } from './tree.js'
 
 /** Size and SHA-256 (hex) of some content. */
 export interface Fingerprint {
@@ -101,11 +102,16 @@ export const writePart = async (path: string, source: AsyncIterable<Uint8Array>)
   }
 }
 
-/** Makes the names in a folder survive a power cut. */
+/** What file systems answer that keep no folder of their own to write, as network shares do. */
+const cannotSync = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+
+/** Makes the names in a folder survive a power cut, where the file system can. */
 export const syncFolder = async (path: string): Promise<void> => {
   const folder = await open(path, 'r')
   try {
     await folder.sync()
+  } catch (caught) {
+    if (!cannotSync.includes(codeOf(caught))) throw caught
   } finally {
     await folder.close()
   }

@@ -10,6 +10,7 @@ export interface FolderScan {
   /** Regular files, whatever they are. */
   readonly files: number
   readonly studies: number
+  /** Files that are no DICOM instance. */
   readonly notDicom: number
   /** DICOM files that are damaged, whether or not their study can be told. */
   readonly damaged: number
@@ -84,10 +85,14 @@ const groupByStudy = (files: Iterable<IndexedFile>): ReadonlyMap<string, Indexed
   )
 }
 
-/** A file that calls itself DICOM and names no study or instance cannot be found by anyone: it counts as damaged. */
+/**
+ * A file that names neither study nor instance is none, however good its form: a DICOMDIR (PS3.3 annex F), say. One that
+ * names one of the two and not the other counts as damaged.
+ */
 const checked = (reading: HeaderReading): HeaderReading => {
   if (reading._tag !== 'Header') return reading
   const { studyInstanceUid, sopInstanceUid, patientId, accessionNumber } = reading
+  if (studyInstanceUid === '' && sopInstanceUid === '') return { _tag: 'NotDicom' }
   return studyInstanceUid === '' || sopInstanceUid === ''
     ? { _tag: 'Damaged', problem: 'it lacks a StudyInstanceUID or SOPInstanceUID', studyInstanceUid }
     : {

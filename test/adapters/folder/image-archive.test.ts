@@ -234,6 +234,18 @@ describe('folder archive', () => {
     expect((await errorOf(archive, 1))._tag).to.equal('UnreadableStudy')
   })
 
+  it('passes over a DICOMDIR, which names neither study nor instance', async () => {
+    await put('1', 1, 1)
+    const directory = [el(0x00041130, 'CS', 'EXPORT'), el(0x00041212, 'US', [0])]
+    await writeFile(join(images, 'DICOMDIR'), dicomFile(directory))
+    const archive = makeFolderImageArchive({
+      images,
+      index,
+      readHeader: (path) => (path.endsWith('DICOMDIR') ? readDicomHeader(path) : readStandIn(path)),
+    })
+    expect(await succeed(archive.scan)).to.include({ studies: 1, notDicom: 1, damaged: 0 })
+  })
+
   it('follows no symbolic link: neither out of the tree nor round in circles', async () => {
     const outside = await temporaryDirectory()
     await writeStandIn(join(outside, 'secret'), instance(9, 1))
