@@ -7,6 +7,7 @@ import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InvalidInput, Unavailable, UnknownProject } from '../../domain/errors.js'
 import { invalidInput, unavailable } from '../../domain/errors.js'
+import type { DestinationName } from '../../domain/identifiers.js'
 import { ProjectSlug } from '../../domain/identifiers.js'
 import { validateProjectConfig } from '../../domain/project-codec.js'
 import type { Project, ProjectConfig } from '../../domain/project.js'
@@ -20,8 +21,8 @@ import { asInvalidInput, locate, parseYaml } from './yaml-file.js'
 export interface YamlProjectCatalogueOptions {
   /** The folder with `<slug>.yaml`, `tag-operations/` (with `manufacturer-overrides/`) and `image-operations/`. */
   readonly directory: string
-  /** Every destination name a project may use; another is an error of its file. */
-  readonly knownDestinations: ReadonlyArray<string>
+  /** Whether a project may name that destination; another is an error of its file. */
+  readonly isKnownDestination: (name: DestinationName) => boolean
 }
 
 const maxFileBytes = 1024 * 1024
@@ -103,16 +104,16 @@ const readAll = async <A>(
 const destinationProblems = (
   file: YamlFile,
   config: ProjectConfig,
-  known: ReadonlyArray<string>,
+  isKnown: YamlProjectCatalogueOptions['isKnownDestination'],
 ): ReadonlyArray<Problem> => {
   const path = ['destination', 'dicom']
   const isList = Array.isArray((file.value as { destination: { dicom: unknown } }).destination.dicom)
   return config.destination.dicom.flatMap((name, i) =>
-    known.includes(name)
+    isKnown(name)
       ? []
       : {
           line: file.lineOf(isList ? [...path, String(i)] : path),
-          text: `destination.dicom${isList ? `[${i}]` : ''}: expected a destination that has an uploader (${known.join(', ')}) or none`,
+          text: `destination.dicom${isList ? `[${i}]` : ''}: expected a destination that has an uploader, or none`,
         },
   )
 }
@@ -143,7 +144,7 @@ const checkDirectory = async (directory: string): Promise<InvalidInput | null> =
 }
 
 const findProject = async (
-  { directory, knownDestinations }: YamlProjectCatalogueOptions,
+  { directory, isKnownDestination }: YamlProjectCatalogueOptions,
   project: ProjectSlug,
 ): Promise<E.Either<UnknownProject | InvalidInput, Project>> => {
   const wrongDirectory = await checkDirectory(directory)
@@ -174,7 +175,7 @@ const findProject = async (
       'image_operation_files',
       'deid_recipes',
     ])),
-    ...destinationProblems(file, config, knownDestinations),
+    ...destinationProblems(file, config, isKnownDestination),
   ]
   if (problems.length > 0) return E.left(asInvalidInput(path, problems))
 

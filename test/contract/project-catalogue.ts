@@ -7,6 +7,7 @@ import type { Project } from '../../domain/project.js'
 import { mergeOperations, tagOf } from '../../domain/tags.js'
 import type { ProjectCatalogue } from '../../ports/project-catalogue.js'
 import type { Clause, Harness } from './contract.js'
+import { expectNoNewHandle, letStrayWorkShow } from './handles.js'
 
 /** A catalogue, empty at first, and hands that reach behind it. */
 export interface ProjectCatalogueHarness extends Harness {
@@ -67,8 +68,6 @@ const expectError = <T extends PixlError['_tag']>(result: E.Either<PixlError, un
   expect(result.left._tag).to.equal(tag)
   return result.left as Extract<PixlError, { _tag: T }>
 }
-const activeHandles = (): number =>
-  process.getActiveResourcesInfo().filter((kind) => kind !== 'Immediate' && kind !== 'TickObject').length
 
 /** What every {@link ProjectCatalogue} keeps to. */
 export const projectCatalogueContract: ReadonlyArray<Clause<ProjectCatalogueHarness>> = [
@@ -77,7 +76,7 @@ export const projectCatalogueContract: ReadonlyArray<Clause<ProjectCatalogueHarn
     run: async ({ catalogue, put }) => {
       const finding = catalogue.find(slug('alpha'))
       const listing = catalogue.list
-      await new Promise((resolve) => setImmediate(resolve))
+      await letStrayWorkShow()
       await put(smallProject)
       expect(await finding()).to.deep.equal(E.right(smallProject))
       expect(await listing()).to.deep.equal(E.right([slug('alpha')]))
@@ -162,15 +161,13 @@ export const projectCatalogueContract: ReadonlyArray<Clause<ProjectCatalogueHarn
     },
   },
   {
-    title: 'holds nothing open once it is closed',
-    run: async ({ catalogue, put, putWrong, close }) => {
-      const before = activeHandles()
-      await put(fullProject)
-      await putWrong(slug('wrong'), marker)
-      for (const project of ['alpha', 'beta', 'wrong']) await catalogue.find(slug(project))()
-      await catalogue.list()
-      await close()
-      expect(activeHandles()).to.be.at.most(before)
-    },
+    title: 'leaves nothing open behind its work',
+    run: async ({ catalogue, put, putWrong }) =>
+      expectNoNewHandle(async () => {
+        await put(fullProject)
+        await putWrong(slug('wrong'), marker)
+        for (const project of ['alpha', 'beta', 'wrong']) await catalogue.find(slug(project))()
+        await catalogue.list()
+      }),
   },
 ]

@@ -1,3 +1,5 @@
+import type { FileHandle } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { MemoryProjectCatalogue } from '../../adapters/memory/project-catalogue.js'
@@ -7,6 +9,9 @@ import type { ProjectSlug } from '../../domain/identifiers.js'
 import type { ProjectCatalogue } from '../../ports/project-catalogue.js'
 import type { ProjectCatalogueHarness } from '../contract/project-catalogue.js'
 import type { Mutant } from './mutants.js'
+
+/** What a mutant opened; closed with its harness. */
+const leaked: Array<FileHandle> = []
 
 type Breaks = (honest: MemoryProjectCatalogue) => Partial<ProjectCatalogue>
 
@@ -25,7 +30,9 @@ const mutant = (
       put: async (project) => honest.put(project),
       putWrong: async (slug, text) => honest.putWrong(slug, invalidInput(`${slug}:1`, complain(text), 'correct it')),
       stop: async () => honest.setAvailable(false),
-      close: async () => undefined,
+      close: async () => {
+        for (const handle of leaked.splice(0)) await handle.close()
+      },
     }
   },
 })
@@ -116,9 +123,9 @@ export const mutants: ReadonlyArray<Mutant<ProjectCatalogueHarness>> = [
     () => ({}),
     (text) => `has ${text}`,
   ),
-  mutant('leaves a timer running', ['holds nothing open once it is closed'], (honest) => ({
-    find: (project) => () => {
-      setTimeout(() => undefined, 300)
+  mutant('leaves a file open', ['leaves nothing open behind its work'], (honest) => ({
+    find: (project) => async () => {
+      leaked.push(await open('/dev/null', 'r'))
       return honest.find(project)()
     },
   })),

@@ -1,3 +1,5 @@
+import type { FileHandle } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { MemorySecretStore } from '../../adapters/memory/secret-store.js'
@@ -8,6 +10,9 @@ import { sensitive } from '../../domain/sensitive.js'
 import type { SecretStore } from '../../ports/secret-store.js'
 import type { SecretStoreHarness } from '../contract/secret-store.js'
 import type { Mutant } from './mutants.js'
+
+/** What a mutant opened; closed with its harness. */
+const leaked: Array<FileHandle> = []
 
 type Breaks = (honest: MemorySecretStore) => Partial<SecretStore>
 
@@ -27,7 +32,9 @@ const mutant = (
       put: async (name, value) => honest.put(name, value),
       forbid: async (name) => honest.forbid(name),
       stopStore: async () => honest.setAvailable(false),
-      close: async () => undefined,
+      close: async () => {
+        for (const handle of leaked.splice(0)) await handle.close()
+      },
       ...harness,
     }
   },
@@ -177,9 +184,9 @@ export const mutants: ReadonlyArray<Mutant<SecretStoreHarness>> = [
             .then((made) => (E.isLeft(made) ? Promise.reject(new Error('made nothing')) : made))
     },
   })),
-  mutant('leaves a timer running', ['holds nothing open once it is closed'], (honest) => ({
-    read: (name) => () => {
-      setTimeout(() => undefined, 300)
+  mutant('leaves a file open', ['leaves nothing open behind its work'], (honest) => ({
+    read: (name) => async () => {
+      leaked.push(await open('/dev/null', 'r'))
       return honest.read(name)()
     },
   })),
