@@ -12,9 +12,11 @@ export const heldBytes = 64 * 1024
 const maxDepth = 32
 const undefinedLength = 0xffffffff
 
+/** Tags of the delimiters of PS3.5 section 7.5. */
 export const itemTag = tagOf(0xfffe, 0xe000)
 export const itemEndTag = tagOf(0xfffe, 0xe00d)
 export const sequenceEndTag = tagOf(0xfffe, 0xe0dd)
+/** Pixel Data (7FE0,0010). */
 export const pixelDataTag = tagOf(0x7fe0, 0x0010)
 const pixelGroup = tagOf(0x7fe0, 0)
 
@@ -116,6 +118,33 @@ const insideUndefined = (tag: Tag, vr: string, implicit: boolean): Pick<Frame, '
   return unreadable(`${tagText(tag)} has no length, which its value representation does not allow`)
 }
 
+/** Where an element is and what follows its header. */
+interface Located {
+  readonly tag: Tag
+  readonly vr: string
+  readonly valueStart: number
+  readonly length: number | null
+  /** What an undefined length stands for; null when the length is known. */
+  readonly inside: Pick<Frame, 'kind' | 'implicit'> | null
+  /** Bytes of header and value to hold for the visitor. */
+  readonly held: number
+}
+
+/** Reads an element header; throws `UnreadableStudy` when the value would leave the frame. */
+const locate = (start: Buffer, tag: Tag, position: number, frame: Frame): Located => {
+  const { vr, headerBytes, length } = frame.implicit
+    ? { vr: '', headerBytes: 8, length: start.readUInt32LE(4) }
+    : readExplicit(tag, start)
+  const valueStart = position + headerBytes
+  if (length === undefinedLength) {
+    const inside = insideUndefined(tag, vr, frame.implicit)
+    return { tag, vr, valueStart, length: null, inside, held: headerBytes }
+  }
+  if (valueStart + length > frame.limit) unreadable(`${tagText(tag)} is longer than what is left of the file or item`)
+  const whole = length <= heldBytes && tag < pixelGroup
+  return { tag, vr, valueStart, length, inside: null, held: headerBytes + (whole ? length : Math.min(length, 8)) }
+}
+
 /**
  * Walks a little-endian data set from one offset of a file to another, holding one piece of it at a time.
  *
@@ -145,7 +174,7 @@ export const walk = async (
     else if (stack.length > 0) visitor.itemEnd()
   }
 
-  const inSequence = (frame: Frame, tag: Tag, length: number): void => {
+  const enterItem = (frame: Frame, tag: Tag, length: number): void => {
     position += 8
     if (tag === sequenceEndTag && !frame.defined && length === 0) return pop(frame)
     if (tag !== itemTag) unreadable('a sequence holds something that is not an item')
@@ -160,6 +189,23 @@ export const walk = async (
     push({ ...frame, kind: 'dataSet', defined, limit: defined ? position + length : frame.limit })
   }
 
+  const passElement = (frame: Frame, found: Located): void => {
+    const { tag, vr, valueStart, length, inside, held } = found
+    let verdict: Verdict = 'skip'
+    if (!frame.silent) {
+      const bytes = window.view(position, held)
+      const place = { implicit: frame.implicit, fragments: inside?.kind === 'fragments', depth: (stack.length - 1) / 2 }
+      verdict = visitor.element({ tag, vr, start: position, valueStart, length, bytes, ...place })
+    }
+    position = valueStart
+    if (inside !== null) push({ ...inside, limit: frame.limit, defined: false, silent: verdict === 'skip' })
+    else if (verdict === 'skip') position += length ?? 0
+    else {
+      const inner = frame.implicit || vr === 'UN'
+      push({ kind: 'sequence', limit: valueStart + (length ?? 0), defined: true, implicit: inner, silent: false })
+    }
+  }
+
   for (;;) {
     const settled = visitor.settle?.()
     if (settled !== undefined) await settled
@@ -170,65 +216,27 @@ export const walk = async (
       continue
     }
     const room = frame.limit - position
-    const wanted = Math.min(12, room)
     if (room < 8) {
       if (stack.length === 1 && (await onlyZeros(window, position, end))) return
       unreadable(frame.defined ? 'an element header is cut off' : 'a sequence or the pixel data has no end')
     }
+    const wanted = Math.min(12, room)
     if (!window.holds(position, wanted)) await window.load(position, wanted)
     const start = window.view(position, wanted)
     const tag = tagOf(start.readUInt16LE(0), start.readUInt16LE(2))
-
-    if (frame.kind !== 'dataSet') {
-      inSequence(frame, tag, start.readUInt32LE(4))
-      continue
-    }
-    if (tag === itemEndTag && !frame.defined && start.readUInt32LE(4) === 0) {
+    if (frame.kind !== 'dataSet') enterItem(frame, tag, start.readUInt32LE(4))
+    else if (tag === itemEndTag && !frame.defined && start.readUInt32LE(4) === 0) {
       position += 8
       pop(frame)
-      continue
+    } else if (tag === 0 && stack.length === 1) {
+      if (await onlyZeros(window, position, end)) return
+      unreadable('something that is not an element follows the data set')
+    } else if (tag >= itemTag && tag <= sequenceEndTag) {
+      unreadable('an item or a delimiter is where an element belongs')
+    } else {
+      const found = locate(start, tag, position, frame)
+      if (!frame.silent && !window.holds(position, found.held)) await window.load(position, found.held)
+      passElement(frame, found)
     }
-    if (tag >= itemTag && tag <= sequenceEndTag) unreadable('an item or a delimiter is where an element belongs')
-    if (tag === 0 && stack.length === 1 && (await onlyZeros(window, position, end))) return
-
-    const { vr, headerBytes, length } = frame.implicit
-      ? { vr: '', headerBytes: 8, length: start.readUInt32LE(4) }
-      : readExplicit(tag, start)
-    const valueStart = position + headerBytes
-    const defined = length !== undefinedLength
-    const inside = defined ? null : insideUndefined(tag, vr, frame.implicit)
-    if (defined && valueStart + length > frame.limit)
-      unreadable(`${tagText(tag)} is longer than what is left of ${stack.length === 1 ? 'the file' : 'its item'}`)
-
-    if (!frame.silent || inside !== null) {
-      const whole = length <= heldBytes && tag < pixelGroup
-      const held = headerBytes + (!defined ? 0 : whole ? length : Math.min(length, 8))
-      if (!window.holds(position, held)) await window.load(position, held)
-      const verdict = frame.silent
-        ? 'skip'
-        : visitor.element({
-            tag,
-            vr,
-            start: position,
-            valueStart,
-            length: defined ? length : null,
-            implicit: frame.implicit,
-            fragments: inside?.kind === 'fragments',
-            depth: (stack.length - 1) / 2,
-            bytes: window.view(position, held),
-          })
-      if (inside !== null) {
-        push({ ...inside, limit: frame.limit, defined: false, silent: verdict === 'skip' })
-        position = valueStart
-        continue
-      }
-      if (verdict === 'enter') {
-        const inner = frame.implicit || vr === 'UN'
-        push({ kind: 'sequence', limit: valueStart + length, defined: true, implicit: inner, silent: false })
-        position = valueStart
-        continue
-      }
-    }
-    position = valueStart + length
   }
 }

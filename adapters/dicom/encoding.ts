@@ -37,9 +37,11 @@ export const encodeElement = (tag: Tag, vr: string, value: Buffer, implicit: boo
 export const encodeSequenceStart = (tag: Tag, vr: string, implicit: boolean): Buffer =>
   encodeHeader(tag, vr, undefinedLength, implicit)
 
-/** Delimiters, equal in both encodings. */
+/** Header of an item that ends with a delimiter; delimiters are equal in both encodings. */
 export const itemStart = encodeHeader(itemTag, '', undefinedLength, true)
+/** The delimiter after an item. */
 export const itemEnd = encodeHeader(itemEndTag, '', 0, true)
+/** The delimiter after a sequence. */
 export const sequenceEnd = encodeHeader(sequenceEndTag, '', 0, true)
 
 const zeroBytes: Readonly<Record<string, number>> = { AT: 4, FD: 8, FL: 4, SL: 4, SS: 2, SV: 8, UL: 4, US: 2, UV: 8 }

@@ -40,6 +40,7 @@ export interface Instance extends FileMeta {
   readonly identifying: ReadonlyArray<string>
 }
 
+/** The tags that decide about an instance or name what it belongs to. */
 export const tags = {
   characterSet: tagOf(0x0008, 0x0005),
   imageType: tagOf(0x0008, 0x0008),

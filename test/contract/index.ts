@@ -1,4 +1,5 @@
 export * from './contract.js'
+export * from './deidentifier.js'
 export * from './extract-repository.js'
 export * from './message-bus.js'
 export * from './rate-limiter.js'

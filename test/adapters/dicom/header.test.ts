@@ -143,7 +143,7 @@ describe('dicom readHeader', () => {
     const last = (element: Buffer): Buffer => Buffer.concat([dicomFile([]), element])
     const long = encodeElement(el(0x00091001, 'OB', Buffer.alloc(4)), false)
     long.writeUInt32LE(0xfffffff0, 8)
-    expect(await problemOf(last(long))).to.equal('(0009,1001) is longer than what is left of the file')
+    expect(await problemOf(last(long))).to.equal('(0009,1001) is longer than what is left of the file or item')
     expect(await problemOf(dicomFile([sq(0x00081140, [[sq(0x00081140, [[]])]], true)]).subarray(0, -8))).to.match(
       /no end/,
     )
@@ -151,6 +151,15 @@ describe('dicom readHeader', () => {
     expect(await problemOf(last(badVr))).to.equal('(0009,1001) has no valid value representation')
     expect(await problemOf(last(Buffer.from('feff0de000000000', 'hex')))).to.match(/delimiter is where an element/)
     expect(await problemOf(last(Buffer.from('0800050043530000', 'hex').subarray(0, 6)))).to.match(/cut off/)
+  })
+
+  it('refuses bytes after the data set that are no padding, however many zeros come first', async () => {
+    for (const transferSyntax of [syntaxes.explicit, syntaxes.implicit]) {
+      const trailing = Buffer.alloc(2_000_000)
+      trailing[trailing.length - 1] = 1
+      const bytes = dicomFile(ctInstance(), { transferSyntax, trailing })
+      expect(await problemOf(bytes)).to.equal('something that is not an element follows the data set')
+    }
   })
 
   it('refuses sequences nested without limit', async () => {
