@@ -45,8 +45,8 @@ export const makeAudit = (deps: {
     const violations: Array<Violation> = []
     const unchecked = new Set<string>()
     const objectsSeen = new Map<string, StudyName>()
-    /** Projects by destination, and whether any of their studies is in hand and may have a part there. */
-    const inHand = new Map<ProjectSlug, boolean>()
+    /** Where the studies of each project go, and whether any is in hand: it may have a part there. */
+    const projects = new Map<ProjectSlug, { inHand: boolean; readonly destinations: Set<DestinationName> }>()
     let studies = 0
     let objects = 0
 
@@ -87,7 +87,13 @@ export const makeAudit = (deps: {
 
     for await (const image of extracts.images({})) {
       studies += 1
-      inHand.set(image.project, (inHand.get(image.project) ?? false) || image.state === 'claimed')
+      const project = projects.get(image.project) ?? {
+        inHand: false,
+        destinations: new Set(destinations.instead ? [destinations.instead] : []),
+      }
+      project.inHand ||= image.state === 'claimed'
+      for (const { destination } of image.deliveries) project.destinations.add(destination)
+      projects.set(image.project, project)
       for (const problem of rowViolations(image)) note('P1', image, problem)
       await auditHistory(image)
       if (effectiveState(image) !== 'exported') continue
@@ -107,11 +113,10 @@ export const makeAudit = (deps: {
         })
     }
 
-    for (const [project, busy] of inHand) {
-      // A worker's unfinished part is no violation while the study is in hand.
-      if (busy) continue
-      for (const name of destinations.names) {
-        const left = await destinations.uploader(name)!.leftovers(project)()
+    for (const [project, { inHand, destinations: names }] of projects) {
+      if (inHand) continue
+      for (const name of names) {
+        const left = await (destinations.uploader(name)?.leftovers(project) ?? TE.right([]))()
         if (E.isLeft(left)) doubt(name, left.left)
         else
           for (const leftover of left.right)

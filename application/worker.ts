@@ -5,7 +5,9 @@ import type { Unavailable } from '../domain/errors.js'
 import type { Disposition } from '../domain/routing.js'
 import type { StudyRequest } from '../domain/study.js'
 import type { Clock } from '../ports/clock.js'
+import type { IO } from 'fp-ts/lib/IO.js'
 import type { Channel, Delivery, MessageBus } from '../ports/message-bus.js'
+import type { Leases } from './leases.js'
 
 /** A running worker. */
 export interface Worker {
@@ -18,7 +20,10 @@ export const makeStartWorker = (deps: {
   readonly bus: MessageBus
   readonly channelOf: (queue: string) => Channel<StudyRequest>
   readonly clock: Clock
+  readonly leases: Leases
   readonly maxInFlight: number
+  /** Told first when the worker closes, so that nothing new is begun. */
+  readonly onClose: IO<void>
   readonly processRequest: (delivery: Delivery<StudyRequest>) => Task<Disposition>
   readonly queues: ReadonlyArray<string>
   readonly sweep: Task<void>
@@ -31,8 +36,10 @@ export const makeStartWorker = (deps: {
       const stopSweeping = deps.clock.repeat(deps.sweepEveryMs, deps.sweep)()
       return {
         close: async () => {
+          deps.onClose()
           await stopSweeping()
           await Promise.all(subscriptions.map(({ close }) => close()))
+          await deps.leases.close()
         },
       }
     }),

@@ -1,0 +1,69 @@
+import cliProgress from 'cli-progress'
+import { countStates, unfinishedStates } from '../../application/await-settled.js'
+import type { ImageState } from '../../domain/extract.js'
+import { imageStates } from '../../domain/extract.js'
+import type { ProjectCounts } from '../../ports/extract-repository.js'
+import type { Terminal } from './host.js'
+
+/** Shows how a run gets on. */
+export interface Progress {
+  readonly show: (counts: ReadonlyArray<ProjectCounts>) => void
+  readonly end: () => void
+}
+
+const plainEveryMs = 5000
+
+const countsText = (counts: ReadonlyArray<ProjectCounts>): string =>
+  imageStates
+    .map((state): [ImageState, number] => [state, countStates(counts, [state])])
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${state} ${count}`)
+    .join(', ')
+
+const durationText = (seconds: number): string => {
+  if (!Number.isFinite(seconds)) return 'unknown'
+  if (seconds < 90) return `${Math.ceil(seconds)} s`
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+}
+
+/** A bar with rate, counts by state and time left on a terminal; a line now and then elsewhere. */
+export const makeProgress = (terminal: Terminal, nowMs: () => number): Progress => {
+  const startedAt = nowMs()
+  let endedBefore: number | null = null
+  let saidAt = Number.NEGATIVE_INFINITY
+  let said = ''
+  const bar = terminal.isInteractive
+    ? new cliProgress.SingleBar({
+        format: '{bar} {value}/{total}  {rate}/s  {states}  {left} left',
+        barCompleteChar: '#',
+        barIncompleteChar: '-',
+        barsize: 24,
+        hideCursor: true,
+        etaBuffer: 1,
+        stream: process.stderr,
+      })
+    : null
+
+  return {
+    show: (counts) => {
+      const total = countStates(counts, imageStates)
+      const unfinished = countStates(counts, unfinishedStates)
+      const ended = total - unfinished
+      endedBefore ??= ended
+      const seconds = (nowMs() - startedAt) / 1000
+      const rate = seconds > 0 ? (ended - endedBefore) / seconds : 0
+      const left = durationText(unfinished === 0 ? 0 : unfinished / rate)
+      const states = countsText(counts)
+      if (bar !== null) {
+        if (!bar.isActive) bar.start(total, ended, { rate: '0.0', states, left })
+        bar.setTotal(total)
+        bar.update(ended, { rate: rate.toFixed(1), states, left })
+      } else if (states !== said && nowMs() - saidAt >= plainEveryMs) {
+        terminal.err(`${ended}/${total} done, ${rate.toFixed(1)}/s, ${left} left: ${states}`)
+        saidAt = nowMs()
+        said = states
+      }
+    },
+    end: () => bar?.stop(),
+  }
+}
