@@ -22,6 +22,9 @@ export interface ByteWindow {
   readonly load: (offset: number, length: number) => Promise<void>
   /** A view of a range that is held. */
   readonly view: (offset: number, length: number) => Buffer
+  /** Little-endian numbers at an offset that is held. */
+  readonly uint16: (offset: number) => number
+  readonly uint32: (offset: number) => number
 }
 
 /** Fills a buffer from a file range; answers how many bytes the file had. */
@@ -54,5 +57,7 @@ export const makeByteWindow = (file: FileHandle, size: number): ByteWindow => {
       origin = offset
     },
     view: (offset, length) => piece.subarray(offset - origin, offset - origin + length),
+    uint16: (offset) => piece.readUInt16LE(offset - origin),
+    uint32: (offset) => piece.readUInt32LE(offset - origin),
   }
 }

@@ -83,6 +83,8 @@ const pixelTags: ReadonlyArray<Tag> = [
   tagOf(0x7fe0, 0x0010),
 ]
 
+const noticed: ReadonlySet<Tag> = new Set([...wanted, ...imageTags, ...pixelTags])
+
 /** Shorter values would be found in texts that have nothing to do with them. */
 const shortestIdentifying = 6
 
@@ -96,8 +98,8 @@ const pick =
   ({ values, seen }: Picked) =>
   (element: Element): 'skip' => {
     const { tag, depth } = element
-    if (depth > 0) return 'skip'
-    if (imageTags.includes(tag) || pixelTags.includes(tag)) seen.add(tag)
+    if (depth > 0 || !noticed.has(tag)) return 'skip'
+    seen.add(tag)
     if (!wanted.has(tag)) return 'skip'
     const value = heldValue(element)
     if (value === null) unreadable(`${tagText(tag)} is longer than it can be`)
