@@ -56,6 +56,7 @@ export const rowColumnList = rowColumns.join(', ')
 /** The order of the input. */
 export const inputOrder = 'position, link_position, person_position'
 
+/** Makes the empty table of candidates. */
 export const createCandidates = async (connection: DuckDBConnection): Promise<void> => {
   await connection.run(
     `create table ${candidateTable} (position bigint, link_position bigint, person_position bigint, verdict varchar,

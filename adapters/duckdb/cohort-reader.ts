@@ -114,7 +114,8 @@ const cohortOf = (
         }
       }
     } catch (caught) {
-      throw isClosed ? caught : duckdbUnavailable(caught)
+      if (isClosed) throw caught
+      throw Object.assign(new Error('the cohort cannot be read on'), duckdbUnavailable(caught).cause)
     }
   }
 
@@ -161,7 +162,7 @@ const open = async (source: string, temporaryDirectory: string): Promise<E.Eithe
         invalidInput(source, 'it is neither a directory nor a file', 'name an OMOP ES extract directory or a CSV file'),
       )
   } catch (caught) {
-    return E.left(unreadable(source, caught))
+    return E.left(unreadable(source === '' ? 'the cohort' : source, caught))
   }
   const workspace = await openWorkspace(temporaryDirectory)
   try {

@@ -40,6 +40,8 @@ export interface ExtractTable {
   readonly paths: ReadonlyArray<string>
   readonly types: ColumnTypes
 }
+
+/** The tables of an extract, found to be usable. */
 export type ExtractTables = Readonly<Record<TableName, ExtractTable>>
 
 /** Reads parquet files by name, whatever order their columns have; strings may be written as plain bytes. */

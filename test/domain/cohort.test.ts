@@ -90,7 +90,7 @@ describe('cohort rows', () => {
       fc.property(rows, (any) => {
         const request = studyRequestOf(any, project)
         if (E.isLeft(request) && request.left._tag === 'RowProblem')
-          expect(request.left.problem).to.match(/^expected [\w ,.()-]+$/)
+          expect(request.left.problem).to.match(/^expected [\w ,.():-]+$/)
         expect(trimmedRow(trimmedRow(any))).to.deep.equal(trimmedRow(any))
       }),
     )

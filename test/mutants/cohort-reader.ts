@@ -82,6 +82,14 @@ async function* inOneBatch(cohort: Cohort): AsyncGenerator<Requests> {
   yield all
 }
 
+async function* quietly(cohort: Cohort): AsyncGenerator<Requests> {
+  try {
+    yield* cohort.batches
+  } catch {
+    return
+  }
+}
+
 const onRequests = (change: (requests: Requests) => Requests): Change =>
   onCohort((cohort) => ({ batches: changed(cohort, change) }))
 
@@ -110,7 +118,7 @@ export const mutants: ReadonlyArray<Mutant<CohortReaderHarness>> = [
   ),
   mutant(
     'makes up an MRN',
-    'takes an empty MRN or study UID as absent',
+    'asks for a study as the cohort names it, without white space around',
     eachRow(({ mrn }) => ({ mrn: mrn.trim() === '' ? 'UNKNOWN' : mrn })),
   ),
   mutant(
@@ -169,7 +177,7 @@ export const mutants: ReadonlyArray<Mutant<CohortReaderHarness>> = [
     'tells the first 100 bad rows and counts them all',
     onSummary(({ rejections }) => ({ rejected: rejections.length })),
   ),
-  mutant('opens an empty cohort', 'refuses a cohort without a row that can be requested', {
+  mutant('opens an empty cohort', 'refuses a cohort without a row that can be requested, and holds nothing of it', {
     answer: (answer) => E.orElse(() => E.right<InvalidInput | Unavailable, Cohort>(emptyCohort))(answer),
   }),
   mutant(
@@ -231,7 +239,16 @@ export const mutants: ReadonlyArray<Mutant<CohortReaderHarness>> = [
       },
     })),
   ),
-  mutant('holds on to what it refused', 'holds nothing after it refused a cohort', { build: (leak) => leak() }),
+  mutant(
+    'ends quietly when it was closed',
+    'fails, rather than ends early, when it is read after it was closed',
+    onCohort((cohort) => ({ batches: quietly(cohort) })),
+  ),
+  mutant(
+    'holds on to what it refused',
+    'refuses a cohort without a row that can be requested, and holds nothing of it',
+    { build: (leak) => leak() },
+  ),
   mutant('reads whatever was put down last', 'reads two cohorts at once without mixing them, and one twice alike', {
     source: 'cohort',
   }),

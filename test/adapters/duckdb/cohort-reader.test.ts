@@ -1,8 +1,11 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { expect } from 'chai'
+import * as E from 'fp-ts/lib/Either.js'
 import { makeDuckdbCohortReader } from '../../../adapters/duckdb/cohort-reader.js'
 import type { CohortReaderHarness } from '../../contract/cohort-reader.js'
-import { cohortReaderContract } from '../../contract/cohort-reader.js'
+import { describeError } from '../../../domain/errors.js'
+import { cohortReaderContract, soundRow } from '../../contract/cohort-reader.js'
 import { verifyContract } from '../../contract/contract.js'
 import { csvOf, extractOf, makePlaces, writeFiles } from './extract-files.js'
 
@@ -28,3 +31,17 @@ const startOn = (form: 'extract' | 'csv') => async (): Promise<CohortReaderHarne
 
 verifyContract('DuckDB CohortReader on an OMOP ES extract', cohortReaderContract, startOn('extract'))
 verifyContract('DuckDB CohortReader on a CSV file', cohortReaderContract, startOn('csv'))
+
+describe('DuckDB CohortReader', () => {
+  it('waits for a batch that is being read before it frees what it holds', async () => {
+    const harness = await startOn('csv')()
+    const source = await harness.place(Array.from({ length: 5000 }, (_, i) => soundRow(i + 1)))
+    const cohort = await harness.reader.open(source)()
+    if (E.isLeft(cohort)) throw new Error(describeError(cohort.left))
+    const batches = cohort.right.batches[Symbol.asyncIterator]()
+    const [first] = await Promise.allSettled([batches.next(), cohort.right.close()])
+    expect(first.status).to.be.oneOf(['fulfilled', 'rejected'])
+    expect(await harness.held()).to.equal(0)
+    await harness.close()
+  })
+})

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { mkdir, readFile, rename, symlink, truncate, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { makeDuckdbCohortReader } from '../../../adapters/duckdb/cohort-reader.js'
 import { describeError } from '../../../domain/errors.js'
@@ -341,7 +341,7 @@ describe('DuckDB CohortReader: OMOP ES extracts', () => {
       expect(await refusal(join(places.inputs, 'file', 'x'))).to.include('a part of its path is not a directory')
       expect(await refusal('/dev/null')).to.include('it is neither a directory nor a file')
       expect(await refusal('a\0b')).to.include('no possible file name')
-      expect(dirname(extract)).to.equal(places.inputs)
+      expect(await refusal('')).to.equal('the cohort: it does not exist; check the name.')
     })
   })
 })
