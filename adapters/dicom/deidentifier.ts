@@ -79,6 +79,24 @@ const writeInstance = (surveyed: Surveyed, rewriting: Rewriting, target: string,
     })
   })
 
+const rememberedUids = 10_000
+
+/** The same names, remembered: every instance repeats UIDs of its study, and a keyed hash costs as much as its header. */
+const remembering = (pseudonyms: Pseudonyms): Pseudonyms => {
+  const known = new Map<string, string>()
+  return {
+    ...pseudonyms,
+    pseudoUid: (original) => {
+      const before = known.get(original)
+      if (before !== undefined) return before
+      if (known.size >= rememberedUids) known.clear()
+      const name = pseudonyms.pseudoUid(original)
+      known.set(original, name)
+      return name
+    },
+  }
+}
+
 interface Job {
   readonly raw: RawStudyRef
   readonly pseudonyms: Pseudonyms
@@ -165,7 +183,7 @@ export const makeDicomDeidentifier = (spoolDirectory: string): Deidentifier => {
   const withChunk = makeChunks()
   return {
     deidentify: (raw, pseudonyms, project, requested, fence) => {
-      const job = { raw, pseudonyms, project, requested, withChunk }
+      const job = { raw, pseudonyms: remembering(pseudonyms), project, requested, withChunk }
       return TE.tryCatch(() => deidentify(spoolDirectory, job, fence), toError)
     },
   }

@@ -93,9 +93,8 @@ interface Level {
 }
 
 /**
- * The visitor that writes what may leave of a data set: kept elements byte for byte, sequences with new delimiters
- * or lengths
- * around what stays of their items. Throws `UnreadableStudy` where the scheme cannot be applied.
+ * The visitor that writes what may leave of a data set: kept elements byte for byte, sequences with new lengths or
+ * delimiters around what stays of their items. Throws `UnreadableStudy` where the scheme cannot be applied.
  *
  * Beyond the scheme: what names the study, the patient and the instance is renamed at every depth, even under `keep`;
  * and a kept text or unknown value that contains an identifier of the instance is replaced or dropped.
