@@ -31,7 +31,10 @@ export interface CohortSummary {
 export interface Cohort {
   /** The projects the requests are for, sorted; known as soon as the cohort is open. */
   readonly projects: ReadonlyArray<ProjectSlug>
-  /** Requests in batches of at most 1,000, ordered by project, then study date. May be iterated once. */
+  /**
+   * Requests in batches of at most 1,000, ordered by project, then study date. May be iterated once; iterating fails,
+   * rather than ends, when the disk does not answer or the cohort was closed.
+   */
   readonly batches: AsyncIterable<ReadonlyArray<StudyRequest>>
   /** Complete once `batches` is exhausted. */
   readonly summary: () => CohortSummary

@@ -238,16 +238,14 @@ export const cohortReaderContract: ReadonlyArray<Clause<CohortReaderHarness>> = 
       const { requests, summary } = await read(h, rows)
       const { rejections, ...counts } = summary
       expect(counts).to.deep.equal({ rows: 11, accepted: 5, duplicates: 1, withoutIdentifier: 1, rejected: 4 })
-      expect(requests).to.have.length(5)
-      expect(rejections).to.have.length(4)
+      expect([requests.length, rejections.length]).to.deep.equal([5, 4])
     },
   },
   {
     title: 'gives batches of at most 1,000',
     run: async (h) => {
       const { batches, requests } = await read(h, soundRows(2500))
-      expect(Math.max(...batches.map(({ length }) => length))).to.be.within(1, 1000)
-      expect(Math.min(...batches.map(({ length }) => length))).to.be.at.least(1)
+      expect(batches.every(({ length }) => length >= 1 && length <= 1000)).to.equal(true)
       expect(accessions(requests)).to.deep.equal(soundRows(2500).map(({ accessionNumber }) => accessionNumber))
     },
   },
