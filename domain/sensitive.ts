@@ -25,19 +25,16 @@ export type RawFilePath = Sensitive<'RawFilePath'>
 /** Password, token, key or salt. */
 export type Secret = Sensitive<'Secret'>
 
-const show = { value: () => redaction, enumerable: false }
-const nodeInspect = Symbol.for('nodejs.util.inspect.custom')
+const redacted = (): string => redaction
+const printedForms = Object.freeze({
+  toString: redacted,
+  toJSON: redacted,
+  [Symbol.for('nodejs.util.inspect.custom')]: redacted,
+})
 
 /** Closes a value in; see {@link Sensitive}. */
 export const sensitive = <K extends string>(value: string): Sensitive<K> =>
-  Object.freeze(
-    Object.defineProperties({} as Sensitive<K>, {
-      reveal: { value: () => value, enumerable: false },
-      toString: show,
-      toJSON: show,
-      [nodeInspect]: show,
-    }),
-  )
+  Object.freeze(Object.create(printedForms, { reveal: { value: () => value } }) as Sensitive<K>)
 
 /** The sensitive value of a trimmed text, or null when nothing is left. */
 export const sensitiveOrNull = <K extends string>(text: string | null | undefined): Sensitive<K> | null => {

@@ -20,10 +20,10 @@ const countsText = (counts: ReadonlyArray<ProjectCounts>): string =>
     .map(([state, count]) => `${state} ${count}`)
     .join(', ')
 
-const durationText = (seconds: number): string => {
-  if (!Number.isFinite(seconds)) return 'unknown'
-  if (seconds < 90) return `${Math.ceil(seconds)} s`
-  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+const leftText = (seconds: number): string => {
+  if (!Number.isFinite(seconds)) return 'time left unknown'
+  if (seconds < 90) return `${Math.ceil(seconds)} s left`
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min left` : `${(seconds / 3600).toFixed(1)} h left`
 }
 
 /** A bar with rate, counts by state and time left on a terminal; a line now and then elsewhere. */
@@ -34,7 +34,7 @@ export const makeProgress = (terminal: Terminal, nowMs: () => number): Progress 
   let said = ''
   const bar = terminal.isInteractive
     ? new cliProgress.SingleBar({
-        format: '{bar} {value}/{total}  {rate}/s  {states}  {left} left',
+        format: '{bar} {value}/{total}  {rate}/s  {states}  {left}',
         barCompleteChar: '#',
         barIncompleteChar: '-',
         barsize: 24,
@@ -52,14 +52,14 @@ export const makeProgress = (terminal: Terminal, nowMs: () => number): Progress 
       endedBefore ??= ended
       const seconds = (nowMs() - startedAt) / 1000
       const rate = seconds > 0 ? (ended - endedBefore) / seconds : 0
-      const left = durationText(unfinished === 0 ? 0 : unfinished / rate)
+      const left = leftText(unfinished === 0 ? 0 : unfinished / rate)
       const states = countsText(counts)
       if (bar !== null) {
         if (!bar.isActive) bar.start(total, ended, { rate: '0.0', states, left })
         bar.setTotal(total)
         bar.update(ended, { rate: rate.toFixed(1), states, left })
       } else if (states !== said && nowMs() - saidAt >= plainEveryMs) {
-        terminal.err(`${ended}/${total} done, ${rate.toFixed(1)}/s, ${left} left: ${states}`)
+        terminal.err(`${ended}/${total} done, ${rate.toFixed(1)}/s, ${left}: ${states}`)
         saidAt = nowMs()
         said = states
       }
