@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises'
-import knexModule from 'knex'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Console } from '../adapters/cli/host.js'
 import { makeEnvironmentSecretStore } from '../adapters/environment/secret-store.js'
 import { makePostgresExtractRepository } from '../adapters/postgres/extract-repository.js'
 import { migrate } from '../adapters/postgres/migrate.js'
+import { openServer } from '../adapters/postgres/server.js'
 import { lockDirectory } from '../adapters/system/state-lock.js'
 import { makeAudit } from '../application/audit.js'
 import { makeDestinations } from '../application/destinations.js'
@@ -41,19 +41,9 @@ const openStateDirectory = (stateDirectory: string, settings: Settings): TE.Task
   })
 
 /** The PostgreSQL of an installation. Rows can be asked and replayed; its workers publish what is due. */
-const openPostgres = (
-  { password, ...connection }: DatabaseSettings,
-  settings: Settings,
-  environment: NodeJS.ProcessEnv,
-) =>
+const openPostgres = (database: DatabaseSettings, settings: Settings, environment: NodeJS.ProcessEnv) =>
   building('PostgreSQL (PIXL_DB_HOST)', async (resources): Promise<Console> => {
-    const quiet = (): void => undefined
-    const knex = knexModule.default({
-      client: 'pg',
-      connection: { ...connection, password: password.reveal() },
-      pool: { min: 0, max: 2 },
-      log: { warn: quiet, error: quiet, deprecate: quiet, debug: quiet },
-    })
+    const knex = openServer(database, 2)
     resources.add(() => knex.destroy())
     if ((await migrate(knex)) === 'newer')
       throw new Refused(
