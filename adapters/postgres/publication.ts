@@ -11,15 +11,21 @@ type PublicationPart = Pick<
   'leaseForPublication' | 'stampPublished' | 'abandonPublication' | 'forgetPublished' | 'countLeased'
 >
 
-/** The outbox: which rows are to be published, and what became of it. */
+/**
+ * The outbox: which rows are to be published, and what became of it. Like every statement over several rows, these lock
+ * them by key, so that no two wait for each other.
+ */
 export const makePublication = (knex: Knex): PublicationPart => {
   const stamp = (publications: ReadonlyArray<Publication>, set: string) =>
     attempt(async () => {
       await query(
         knex,
-        `update pixl_pipeline.image i set ${set}
-         from jsonb_to_recordset(cast(:published as jsonb)) as p("imageId" int, fence int)
-         where i.image_id = p."imageId" and i.fence = p.fence and i.state in ('requested', 'awaiting', 'claimed')`,
+        `with p as (
+           select i.image_id from pixl_pipeline.image i
+           join jsonb_to_recordset(cast(:published as jsonb)) as p("imageId" int, fence int)
+             on i.image_id = p."imageId" and i.fence = p.fence
+           where i.state in ('requested', 'awaiting', 'claimed') order by i.image_id for update of i)
+         update pixl_pipeline.image i set ${set} from p where i.image_id = p.image_id`,
         { published: JSON.stringify(publications.map(({ imageId, fence }) => ({ imageId, fence }))) },
       )
     })
@@ -71,9 +77,13 @@ export const makePublication = (knex: Knex): PublicationPart => {
           (
             await query(
               knex,
-              `update pixl_pipeline.image i set published_at = null
-               where i.state in ('requested', 'awaiting') and i.queue = :queue
-                 and i.published_at <= ${now} - :olderThanMs * interval '1 millisecond' returning i.image_id`,
+              `with lost as (
+                 select i.image_id from pixl_pipeline.image i
+                 where i.state in ('requested', 'awaiting') and i.queue = :queue
+                   and i.published_at <= ${now} - :olderThanMs * interval '1 millisecond'
+                 order by i.image_id for update)
+               update pixl_pipeline.image i set published_at = null
+               from lost where i.image_id = lost.image_id returning i.image_id`,
               { queue, olderThanMs },
             )
           ).length,

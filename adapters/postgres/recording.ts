@@ -54,7 +54,7 @@ const findExisting = async (
   return (request) => found.get(studyIdentity(request)) ?? { ours: null, foreign: [] }
 }
 
-/** Writes rows back whole, with the requests they have gained; deliveries are set pending where they were reopened. */
+/** Writes rows back whole, with the requests they have gained. */
 const saveImages = async (trx: Knex, images: ReadonlyArray<ImageRecord>): Promise<void> => {
   if (images.length === 0) return
   const saved = JSON.stringify(images.map(savedRow))
@@ -85,13 +85,6 @@ const saveImages = async (trx: Knex, images: ReadonlyArray<ImageRecord>): Promis
      from jsonb_to_recordset(cast(:requests as jsonb)) as r("imageId" int, at text, procedure bigint, priority smallint)
      on conflict do nothing`,
     { requests },
-  )
-  const reopened = images.filter(({ state, deliveries }) => state === 'requested' && deliveries.length > 0)
-  await query(
-    trx,
-    `update pixl_pipeline.image_delivery set state = 'pending', delivered_at = null
-     where image_id in (select cast(value as int) from jsonb_array_elements_text(cast(:ids as jsonb)))`,
-    { ids: JSON.stringify(reopened.map(({ imageId }) => imageId)) },
   )
 }
 
@@ -151,10 +144,18 @@ const logMoves = async (trx: Knex, lines: ReadonlyArray<Line>): Promise<void> =>
   )
 }
 
+/** Writes rows that moved; what was delivered of those that are reopened is delivered again. */
 const saveMoves = async (trx: Knex, moves: ReadonlyArray<Moved>): Promise<void> => {
   await saveImages(
     trx,
     moves.map(({ image }) => image),
+  )
+  const reopened = moves.filter(({ transition }) => transition === 'reopen').map(({ image }) => image.imageId)
+  await query(
+    trx,
+    `update pixl_pipeline.image_delivery set state = 'pending', delivered_at = null
+     where image_id in (select cast(value as int) from jsonb_array_elements_text(cast(:ids as jsonb)))`,
+    { ids: JSON.stringify(reopened) },
   )
   await logMoves(
     trx,
@@ -186,12 +187,26 @@ export const recordRequests = (
     return recorded
   })
 
-const findHeld = async (trx: Knex, token: ClaimToken): Promise<ImageRecord | null> => {
-  const [row] = await query(trx, `select ${imageColumns} ${fromImages} where i.image_id = :id for update of i`, {
-    id: token.imageId,
-  })
-  const image = row === undefined ? null : imageOf(row)
-  return image !== null && holds(image, token) ? image : null
+/** The row a token names and the other row of its study, if there is one, locked by key. */
+const findTwins = async (
+  trx: Knex,
+  slug: string,
+  token: ClaimToken,
+  studyKey: StudyKey,
+): Promise<{ image: ImageRecord | null; twin: ImageRecord | null }> => {
+  const rows = await query(
+    trx,
+    `select ${imageColumns} ${fromImages}
+     where i.image_id = :id or (e.slug = :slug and i.study_key = :studyKey and i.state is not null)
+     order by i.image_id for update of i`,
+    { id: token.imageId, slug, studyKey },
+  )
+  const images = rows.map(imageOf)
+  const image = images.find(({ imageId }) => imageId === token.imageId)
+  return {
+    image: image !== undefined && holds(image, token) ? image : null,
+    twin: images.find(({ imageId }) => imageId !== token.imageId) ?? null,
+  }
 }
 
 /** Stores a study's key and names, or joins it to the row that has the key; null when the claim is stale. */
@@ -204,19 +219,14 @@ export const recordNames = (
   knex.transaction(async (trx) => {
     const [row] = await query(trx, `select e.slug ${fromImages} where i.image_id = :id`, { id: token.imageId })
     if (row === undefined) return null
-    const at = await lockProjects(trx, [row['slug'] as string])
-    const image = await findHeld(trx, token)
+    const slug = row['slug'] as string
+    const at = await lockProjects(trx, [slug])
+    const { image, twin } = await findTwins(trx, slug, token, studyKey)
     if (image === null) return null
-    const [twin] = await query(
-      trx,
-      `select ${imageColumns} ${fromImages} where e.slug = :slug and i.study_key = :studyKey and i.image_id <> :id
-         and i.state is not null for update of i`,
-      { slug: image.project, studyKey, id: image.imageId },
-    )
-    if (twin !== undefined) {
+    if (twin !== null) {
       const joined = sameStudy(image, token)
       if (joined._tag === 'Left') return null
-      await saveMoves(trx, [mergeRequest(imageOf(twin), image, at), joined.right])
+      await saveMoves(trx, [mergeRequest(twin, image, at), joined.right])
       return { _tag: 'SameStudy' }
     }
     const named = {

@@ -1,76 +1,49 @@
 import type { Knex } from 'knex'
-import knexModule from 'knex'
 import { makePostgresExtractRepository } from '../../../adapters/postgres/extract-repository.js'
 import { migrate } from '../../../adapters/postgres/migrate.js'
 import { openPglite } from '../../../adapters/postgres/pglite.js'
-import { revealOr, sensitive } from '../../../domain/sensitive.js'
-import type { StudyRequest } from '../../../domain/study.js'
 import { verifyContract } from '../../contract/contract.js'
-import type { ExtractRepositoryHarness } from '../../contract/extract-repository.js'
 import { extractRepositoryContract } from '../../contract/extract-repository.js'
-import { marker, syntheticRequest } from '../../contract/synthetic.js'
+import type { PostgresServer } from '../../support/postgres.js'
+import { openPool, postgresTitle, startPostgres } from '../../support/postgres.js'
+import { startHarness } from './harness.js'
 
-/** Rows of the Python services name only these columns (facts of the existing installation). */
-const writeForeignRow =
-  (knex: Knex): ExtractRepositoryHarness['writeForeignRow'] =>
-  async ({ request, exportedAt }) => {
-    const { rows } = (await knex.raw(
-      `with known as (select extract_id from pixl_pipeline.extract where slug = :slug),
-         made as (insert into pixl_pipeline.extract (slug) select :slug where not exists (select from known) returning extract_id)
-       select extract_id from known union all select extract_id from made`,
-      { slug: request.project },
-    )) as { rows: ReadonlyArray<{ extract_id: number }> }
-    await knex
-      .withSchema('pixl_pipeline')
-      .table('image')
-      .insert({
-        accession_number: revealOr(request.accessionNumber),
-        study_date: request.studyDate,
-        mrn: revealOr(request.mrn),
-        study_uid: request.studyInstanceUid?.reveal() ?? null,
-        exported_at: exportedAt?.toISOString() ?? null,
-        extract_id: rows[0]!.extract_id,
-      })
-  }
-
-const exportForeign =
-  (knex: Knex): ExtractRepositoryHarness['exportForeign'] =>
-  async (request: StudyRequest, at) => {
-    await knex
-      .withSchema('pixl_pipeline')
-      .table('image')
-      .where({ mrn: revealOr(request.mrn), accession_number: revealOr(request.accessionNumber) })
-      .update({ exported_at: at.toISOString() })
-  }
-
-/** Moves every time of the rows back: the same as waiting. */
-const elapse = (knex: Knex) => async (ms: number) => {
-  const times = ['next_action_at', 'deadline_at', 'published_at', 'publishing_until', 'lease_until']
-  const back = times.map((column) => `${column} = ${column} - :ms * interval '1 millisecond'`).join(', ')
-  await knex.raw(`update pixl_pipeline.image set ${back}`, { ms })
-}
-
-let knex: Knex
 /** Nothing listens on port 1. */
-const nowhere = knexModule.default({ client: 'pg', connection: { host: '127.0.0.1', port: 1, user: 'nobody' } })
-before(async function () {
-  this.timeout(60_000)
-  knex = await openPglite()
-  await migrate(knex)
+const openNowhere = (): Knex =>
+  openPool({ host: '127.0.0.1', port: 1, user: 'nobody', password: 'none', database: 'none' })
+
+describe('extract repository on PGlite', () => {
+  let knex: Knex
+  const nowhere = openNowhere()
+  before(async function () {
+    this.timeout(60_000)
+    knex = await openPglite()
+    await migrate(knex)
+  })
+  after(() => Promise.all([knex.destroy(), nowhere.destroy()]))
+
+  verifyContract('PostgreSQL ExtractRepository (PGlite)', extractRepositoryContract, () =>
+    startHarness(knex, makePostgresExtractRepository(nowhere)),
+  )
 })
-after(() => Promise.all([knex.destroy(), nowhere.destroy()]))
 
-const startHarness = async (): Promise<ExtractRepositoryHarness> => {
-  await knex.raw('truncate pixl_pipeline.extract cascade')
-  return {
-    repository: makePostgresExtractRepository(knex),
-    elapse: elapse(knex),
-    writeForeignRow: writeForeignRow(knex),
-    exportForeign: exportForeign(knex),
-    refused: { ...syntheticRequest(9), mrn: sensitive(`${marker}\u0000`) },
-    unreachable: makePostgresExtractRepository(nowhere),
-    close: () => Promise.resolve(),
-  }
-}
+describe(postgresTitle('extract repository on PostgreSQL'), () => {
+  let server: PostgresServer | undefined
+  let knex: Knex
+  const nowhere = openNowhere()
+  before(async function () {
+    server = await startPostgres(this)
+    knex = openPool(await server.createDatabase())
+    await migrate(knex)
+  })
+  after(async () => {
+    await nowhere.destroy()
+    if (server === undefined) return
+    await knex.destroy()
+    await server.close()
+  })
 
-verifyContract('PostgreSQL ExtractRepository (PGlite)', extractRepositoryContract, startHarness)
+  verifyContract('PostgreSQL ExtractRepository', extractRepositoryContract, () =>
+    startHarness(knex, makePostgresExtractRepository(nowhere)),
+  )
+})
