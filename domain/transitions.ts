@@ -155,6 +155,7 @@ export const claimImage = (
       }),
     )
   if (claims >= claimsBeforeLost) return E.right(moved(image, 'lose', { ...ended('failed', 'WorkerLost'), fence }))
+  const anew = image.state !== 'awaiting'
   return E.right(
     moved(image, 'claim', {
       state: 'claimed',
@@ -162,7 +163,10 @@ export const claimImage = (
       leaseUntil: later(now, leaseMs),
       fence,
       claims,
-      claimedSeries: image.state === 'awaiting' ? image.claimedSeries : image.series,
+      claimedSeries: anew ? image.series : image.claimedSeries,
+      // What was delivered lacks the series asked for since.
+      deliveries:
+        anew && seriesGrew(image.claimedSeries, image.series) ? image.deliveries.map(pending) : image.deliveries,
     }),
   )
 }
@@ -256,12 +260,13 @@ export const undelivered = (
     (name) => !image.deliveries.some(({ destination, state }) => destination === name && state === 'delivered'),
   )
 
-/** The deadline of an `awaiting` row passed: one attempt. */
+/** The deadline of an `awaiting` row passed: one attempt, and what was only accepted is sent again. */
 export const expireAwaiting = (image: ImageRecord, maxAttempts: number, now: Date): Moved | null => {
   if (image.state !== 'awaiting' || image.deadlineAt === null || image.deadlineAt > now) return null
   const attempts = image.attempts + 1
   const change = attempts >= maxAttempts ? ended('failed', 'RetriesExhausted') : requestedAt(now)
-  return moved(image, 'expire', { ...change, attempts }, { attempts, counted: true })
+  const deliveries = image.deliveries.map((delivery) => (delivery.state === 'uploaded' ? pending(delivery) : delivery))
+  return moved(image, 'expire', { ...change, attempts, deliveries }, { attempts, counted: true })
 }
 
 /** What operators do to rows; null where the row is in no state for it. */

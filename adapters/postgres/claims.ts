@@ -76,6 +76,9 @@ export const claim = async (
       claims = i.claims + case when i.state = 'claimed' then 1 else 0 end,
       claimed_series = case when i.state = 'awaiting' then i.claimed_series else i.series end`,
     bindings: { ...identityBindings(request), owner, leaseMs },
+    // What was delivered lacks the series asked for since.
+    deliveries: `update pixl_pipeline.image_delivery d set state = 'pending', delivered_at = null from changed, old
+      where d.image_id = changed.image_id and old.image_id = changed.image_id and old.grew and old.state <> 'awaiting'`,
   })
   if (row === undefined) return refusal(knex, request, () => claim(knex, request, owner, leaseMs))
   const imageId = Number(row['image_id'])

@@ -221,8 +221,11 @@ export const makePostgresExtractRepository = (knex: Knex): ExtractRepository => 
         const due = `i.state = 'awaiting' and i.deadline_at <= ${now}`
         const bindings = { maxAttempts }
         const detailSql = "jsonb_build_object('attempts', i.attempts, 'counted', true)"
-        const expire = (where: string, set: string) =>
-          move(knex, { transition: 'expire', where, set: `${set}, attempts = i.attempts + 1`, bindings, detailSql })
+        const deliveries = `${reopenDeliveries} and d.state = 'uploaded'`
+        const expire = (where: string, end: string) => {
+          const set = `${end}, attempts = i.attempts + 1`
+          return move(knex, { transition: 'expire', where, set, bindings, detailSql, deliveries })
+        }
         const last = await expire(`${due} and i.attempts + 1 >= :maxAttempts`, ended('failed', "'RetriesExhausted'"))
         const again = await expire(`${due} and i.attempts + 1 < :maxAttempts`, requestedAt(now))
         return last.length + again.length

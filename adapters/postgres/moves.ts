@@ -19,7 +19,7 @@ export interface Move {
   readonly detail?: EventDetail
   /** More of the history's detail, as SQL over the changed image: a jsonb value. */
   readonly detailSql?: string
-  /** What is set on the deliveries of the changed rows, or `delete ... where` of some of them. */
+  /** What is set on the deliveries of the `changed` rows (`old` = as they were), or `delete ... where` of some of them. */
   readonly deliveries?: string
 }
 
@@ -54,7 +54,8 @@ export const move = (
 ): Promise<ReadonlyArray<Row>> =>
   query(
     knex,
-    `with old as (select i.image_id, i.state from pixl_pipeline.image i where ${where} order by i.image_id for update),
+    `with old as (
+       select i.image_id, i.state, ${grew} as grew from pixl_pipeline.image i where ${where} order by i.image_id for update),
      changed as (
        update pixl_pipeline.image i set ${set} from old where i.image_id = old.image_id
        returning i.image_id, old.state as from_state, i.state, i.reason, i.fence, i.attempts),
