@@ -14,6 +14,7 @@ import {
   key,
   leaseMs,
   names,
+  nextExtract,
   object,
   only,
   other,
@@ -189,6 +190,18 @@ export const claimClauses: ReadonlyArray<Clause<ExtractRepositoryHarness>> = [
       ])
       expect(image.exportedAt).to.be.instanceOf(Date)
       expect(rowViolations(image)).to.deep.equal([])
+    },
+  },
+  {
+    title: 'keeps what one destination has when the study is asked for again before it goes to the next',
+    run: async (h) => {
+      const token = await begin(h, syntheticRequest(1))
+      await succeed(h.repository.recordDelivery(token, folder, 'delivered', object))
+      await succeed(h.repository.release(token, 0))
+      await record(h, syntheticRequest(1, nextExtract))
+      const { state, deliveries } = await only(h)
+      expect([state, deliveries[0]?.state]).to.deep.equal(['requested', 'delivered'])
+      expect(deliveries[0]?.deliveredAt).to.be.instanceOf(Date)
     },
   },
   {

@@ -4,6 +4,7 @@ import { isTransition, rowViolations } from '../../domain/extract.js'
 import { sensitive } from '../../domain/sensitive.js'
 import { publicationLeaseMs } from '../../domain/transitions.js'
 import type { Clause } from './contract.js'
+import { letStrayWorkShow } from './handles.js'
 import { fail, marker, succeed, syntheticRequest } from './synthetic.js'
 import { claimClauses } from './extract-repository-claims.js'
 import type { ExtractRepositoryHarness } from './extract-repository-harness.js'
@@ -33,6 +34,7 @@ export const extractRepositoryContract: ReadonlyArray<Clause<ExtractRepositoryHa
     title: 'does nothing until the task is run',
     run: async (h) => {
       void h.repository.recordRequests([syntheticRequest(1)], 1, 'primary')
+      await letStrayWorkShow()
       expect(await rows(h)).to.deep.equal([])
     },
   },
