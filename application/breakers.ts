@@ -20,9 +20,9 @@ import type { Telemetry } from '../ports/telemetry.js'
 /** The breakers of one worker: one per archive, destination and its own disk. */
 export interface Breakers {
   /** Null when work may go to the target now; else how long to stay away. A probe that is due is made first. */
-  readonly admit: (target: Target, probe: TaskEither<PixlError, void>) => Task<number | null>
+  readonly admit: (target: Target, probe: TaskEither<PixlError, unknown>) => Task<number | null>
   /** Notes an error of the target, and whether it is the target's own trouble rather than the study's. */
-  readonly failed: (target: Target, error: PixlError, probe: TaskEither<PixlError, void>) => Task<boolean>
+  readonly failed: (target: Target, error: PixlError, probe: TaskEither<PixlError, unknown>) => Task<boolean>
   readonly succeeded: (target: Target) => IO<void>
   /** Targets nothing is sent to at present. */
   readonly open: IO<ReadonlyArray<Target>>

@@ -33,6 +33,10 @@ export interface ExportStudy {
   ) => Task<E.Either<Failure, Ending>>
 }
 
+/** What stops an upload without being the destination's trouble: the claim is lost, or could not be confirmed. */
+const isOfClaim = (error: PixlError): boolean =>
+  error._tag === 'StaleClaim' || (error._tag === 'Unavailable' && error.port === 'ExtractRepository')
+
 const failing = (target: Target | null, error: PixlError): E.Either<Failure, never> => E.left({ error, target })
 
 export const makeExportStudy = (deps: {
@@ -56,7 +60,7 @@ export const makeExportStudy = (deps: {
     if (E.isLeft(study)) return failing(null, study.left)
     const startedAt = deps.clock.now().getTime()
     const sent = await uploader.upload(study.right, token.fence, extracts.renew(token, leaseMs))()
-    if (E.isLeft(sent)) return failing(sent.left._tag === 'StaleClaim' ? null : destination, sent.left)
+    if (E.isLeft(sent)) return failing(isOfClaim(sent.left) ? null : destination, sent.left)
     const { _tag: outcome, object } = sent.right
     const state = outcome === 'pending' ? 'uploaded' : 'delivered'
     const noted = await extracts.recordDelivery(token, destination, state, object)()
@@ -97,6 +101,7 @@ export const makeExportStudy = (deps: {
         let waiting = false
         for (const name of undelivered(image, destinations)) {
           const sent = stateAt(image, name)?.state === 'uploaded' ? E.right('uploaded') : await sendTo(token, ref, name)
+          if (E.isLeft(sent) && sent.left.error._tag === 'StaleClaim') return sent
           if (E.isLeft(sent)) failure ??= sent
           else waiting ||= sent.right === 'uploaded'
         }

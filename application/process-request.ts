@@ -6,9 +6,11 @@ import type { Ending, Failure, Target } from '../domain/ending.js'
 import { breakerCauseOf, causeText, endingAfter } from '../domain/ending.js'
 import type { PixlError, StaleClaim, Unavailable } from '../domain/errors.js'
 import { causeOf } from '../domain/errors.js'
+import type { StudyName } from '../domain/events.js'
 import type { ImageRecord, ImageState } from '../domain/extract.js'
-import type { DestinationName, WorkerId } from '../domain/identifiers.js'
-import { ArchiveName } from '../domain/identifiers.js'
+import type { ProjectSlug, PseudoStudyUid, WorkerId } from '../domain/identifiers.js'
+import { ArchiveName, DestinationName } from '../domain/identifiers.js'
+import type { PseudonymKeys } from '../domain/pseudonyms.js'
 import { pseudonymsFor } from '../domain/pseudonyms.js'
 import type { Project } from '../domain/project.js'
 import type { LeftOut, Reason } from '../domain/reasons.js'
@@ -76,9 +78,13 @@ const slotPollMs = 1000
 const awaitDeadlineMs = 7 * 24 * 3600_000
 const requeueMs = 5000
 
+const lost: Ending = { _tag: 'Lost' }
+/** More series were asked for meanwhile: the row is requested again already. */
+const grown: Ending = { _tag: 'Written' }
 const end = (ending: Ending): Step<never> => E.left({ ending })
 const fail = (target: Target | null, error: PixlError): Step<never> => E.left({ error, target })
-const always: TE.TaskEither<PixlError, void> = TE.right(undefined)
+const always: TE.TaskEither<PixlError, unknown> = TE.right(undefined)
+const secretsOf = (project: ProjectSlug): Target => `secrets of project ${project}`
 
 /**
  * Carries one requested study from the archive to its destinations and records how it ended. The message is
@@ -89,19 +95,25 @@ export const makeProcessRequest = (
 ): ((delivery: Delivery<StudyRequest>) => Task<Disposition>) => {
   const { breakers, extracts, leases, limiter, naming, settings } = deps
   let aloneInHand = 0
+  /** Names recorded since the claim was made: the claimed row does not have them. */
+  const pseudonymOf = new WeakMap<Claimed['token'], PseudoStudyUid>()
+  const nameOf = ({ token, image }: Claimed): StudyName => pseudonymOf.get(token) ?? naming.ofImage(image)
 
   const archiveOf = (image: ImageRecord): ArchiveName =>
     image.queue === settings.secondaryQueue ? 'secondary' : 'primary'
-  const probeOf = (target: Target): TE.TaskEither<PixlError, void> => {
+  const probeOf = (target: Target, { project }: ImageRecord): TE.TaskEither<PixlError, unknown> => {
     if (ArchiveName.is(target)) return deps.archive.probe(target)
-    return target === 'spool' ? always : (deps.destinations.uploader(target)?.probe ?? always)
+    if (target === 'project configurations') return deps.catalogue.list
+    if (target === secretsOf(project)) return naming.keys(project)
+    const uploader = target !== 'spool' && DestinationName.is(target) ? deps.destinations.uploader(target) : undefined
+    return uploader?.probe ?? always
   }
   const jitter = (ms: number): number => Math.round(ms * (0.5 + deps.random()))
 
   /** Nothing is begun that an open breaker would stop half-way. */
-  const admit = async (targets: ReadonlyArray<Target>): Promise<Step<void>> => {
+  const admit = async (image: ImageRecord, targets: ReadonlyArray<Target>): Promise<Step<void>> => {
     for (const target of targets) {
-      const waitMs = await breakers.admit(target, probeOf(target))()
+      const waitMs = await breakers.admit(target, probeOf(target, image))()
       if (waitMs !== null) return end({ _tag: 'Release', why: 'breaker', afterMs: waitMs })
     }
     return E.right(undefined)
@@ -120,9 +132,11 @@ export const makeProcessRequest = (
       }
       if (taken.right._tag === 'Paused') return end({ _tag: 'Release', why: 'paused', afterMs: givenBackMs })
       const waitMs = taken.right._tag === 'Exhausted' ? taken.right.retryAfterMs : slotPollMs
-      waitedMs += waitMs
-      if (waitedMs > longestWaitMs) return end({ _tag: 'Release', why: 'capacity', afterMs: jitter(givenBackMs) })
-      await deps.clock.sleepMs(Math.min(waitMs, slotPollMs))()
+      if (waitedMs + waitMs > longestWaitMs)
+        return end({ _tag: 'Release', why: 'capacity', afterMs: jitter(givenBackMs) })
+      const stepMs = Math.min(waitMs, slotPollMs)
+      await deps.clock.sleepMs(stepMs)()
+      waitedMs += stepMs
     }
   }
 
@@ -130,11 +144,15 @@ export const makeProcessRequest = (
     const archive = archiveOf(image)
     const slot = await takeSlot(archive)
     if (E.isLeft(slot)) return slot
-    const raw = await deps.archive.retrieve(archive, { ...requestOf(image), seriesInstanceUids: image.claimedSeries })()
-    await slot.right.free()
-    if (E.isLeft(raw)) return fail(archive, raw.left)
-    breakers.succeeded(archive)()
-    return raw
+    try {
+      const wanted = { ...requestOf(image), seriesInstanceUids: image.claimedSeries }
+      const raw = await deps.archive.retrieve(archive, wanted)()
+      if (E.isLeft(raw)) return fail(archive, raw.left)
+      breakers.succeeded(archive)()
+      return raw
+    } finally {
+      await slot.right.free()
+    }
   }
 
   const requestOf = (image: ImageRecord): StudyRequest => ({
@@ -149,60 +167,64 @@ export const makeProcessRequest = (
     { token, image }: Claimed,
     project: Project,
     destinations: ReadonlyArray<DestinationName>,
+    keys: PseudonymKeys,
     raw: RawStudyRef,
   ): Promise<Step<Ending>> => {
-    const keys = await naming.keys(image.project)()
-    if (E.isLeft(keys)) return fail(null, keys.left)
     const studyKey = naming.studyKey(image.project, raw.studyInstanceUid)
     const named = await extracts.recordNames(token, studyKey, naming.names(image, raw.studyInstanceUid))()
     if (E.isLeft(named)) return fail(null, named.left)
     if (named.right._tag === 'SameStudy') return E.right({ _tag: 'Written' })
-    const pseudonyms = pseudonymsFor(keys.right, image.project, raw.studyInstanceUid, named.right)
+    pseudonymOf.set(token, named.right.pseudoStudyUid)
+    const pseudonyms = pseudonymsFor(keys, image.project, raw.studyInstanceUid, named.right)
     const made = await deps.deidentifier.deidentify(raw, pseudonyms, project, image.claimedSeries, token.fence)()
     if (E.isLeft(made)) return fail(breakerCauseOf(made.left) === null ? null : 'spool', made.left)
     if (made.right._tag === 'Skipped')
       return E.right({ _tag: 'Skip', reason: made.right.reason, leftOut: made.right.leftOut })
     const { ref, leftOut } = made.right
     reportLeftOut(image, named.right.pseudoStudyUid, leftOut)
-    const sent = await deps.exportStudy.send({ token, image }, ref, destinations)()
-    // A folder that cannot be removed now is removed when the worker starts again.
-    await deps.imageSource.discard(ref)()
-    return sent
+    try {
+      return await deps.exportStudy.send({ token, image }, ref, destinations)()
+    } finally {
+      // A folder that cannot be removed now is removed when the worker starts again.
+      await deps.imageSource.discard(ref)()
+    }
   }
 
-  const reportLeftOut = (
-    { project }: ImageRecord,
-    study: NonNullable<ImageRecord['pseudoStudyUid']>,
-    leftOut: LeftOut,
-  ): void => {
+  const reportLeftOut = ({ project }: ImageRecord, study: PseudoStudyUid, leftOut: LeftOut): void => {
     if (mostFrequentReason(leftOut) !== null)
       deps.telemetry.record({ _tag: 'InstancesLeftOut', project, study, leftOut })()
   }
 
   const work = async (claim: Claimed): Promise<Step<Ending>> => {
     const { image } = claim
+    const readable = await admit(image, ['project configurations'])
+    if (E.isLeft(readable)) return readable
     const project = await deps.catalogue.find(image.project)()
-    if (E.isLeft(project)) return fail(null, project.left)
+    if (E.isLeft(project)) return fail('project configurations', project.left)
+    breakers.succeeded('project configurations')()
     const destinations = deps.destinations.of(project.right)
     if (E.isLeft(destinations)) return fail(null, destinations.left)
     if (destinations.right.length === 0) return E.right({ _tag: 'Skip', reason: 'NoDestination', leftOut: {} })
     const missing = undelivered(image, destinations.right)
     const isUploaded = (name: DestinationName): boolean =>
       image.deliveries.some(({ destination, state }) => destination === name && state === 'uploaded')
-    const admitted = await admit(missing)
+    const admitted = await admit(image, missing)
     if (E.isLeft(admitted)) return admitted
     if (missing.every(isUploaded)) return deps.exportStudy.check(claim, destinations.right)()
-    const ready = await admit([archiveOf(image), 'spool'])
+    const ready = await admit(image, [archiveOf(image), 'spool', secretsOf(image.project)])
     if (E.isLeft(ready)) return ready
+    const keys = await naming.keys(image.project)()
+    if (E.isLeft(keys)) return fail(secretsOf(image.project), keys.left)
+    breakers.succeeded(secretsOf(image.project))()
     const raw = await retrieve(image)
-    return E.isLeft(raw) ? raw : deidentifyAndSend(claim, project.right, destinations.right, raw.right)
+    return E.isLeft(raw) ? raw : deidentifyAndSend(claim, project.right, destinations.right, keys.right, raw.right)
   }
 
   const endingOf = async (image: ImageRecord, step: Step<Ending>): Promise<Ending> => {
     if (E.isRight(step)) return step.right
     if ('ending' in step.left) return step.left.ending
     const { error, target } = step.left
-    const outage = target === null ? false : await breakers.failed(target, error, probeOf(target))()
+    const outage = target === null ? false : await breakers.failed(target, error, probeOf(target, image))()
     return endingAfter(error, {
       outage,
       attempts: image.attempts,
@@ -215,6 +237,7 @@ export const makeProcessRequest = (
     switch (ending._tag) {
       case 'Exported':
       case 'Written':
+      case 'Lost':
         return TE.right(undefined)
       case 'Await':
         return extracts.markAwaiting(token, ending.checkMs, awaitDeadlineMs)
@@ -235,9 +258,9 @@ export const makeProcessRequest = (
   const retryAfterMs = (image: ImageRecord, { counted }: { readonly counted: boolean }): number =>
     backoffMs(settings.backoff, counted ? image.attempts + 1 : 1, deps.random())
 
-  const report = ({ image }: Claimed, ending: Ending): void => {
-    const { project } = image
-    const study = naming.ofImage(image)
+  const report = (claim: Claimed, ending: Ending): void => {
+    const { project } = claim.image
+    const study = nameOf(claim)
     const say = (event: Parameters<Telemetry['record']>[0]): void => deps.telemetry.record(event)()
     const ended = (state: ImageState, reason: Reason | null, leftOut: LeftOut = {}): void =>
       say({ _tag: 'StudyEnded', project, study, state, reason, leftOut })
@@ -245,6 +268,7 @@ export const makeProcessRequest = (
     if (ending._tag === 'Skip') ended('skipped', ending.reason, ending.leftOut)
     if (ending._tag === 'Absent') ended('absent', 'NotInArchive')
     if (ending._tag === 'Fail') ended('failed', ending.reason)
+    if (ending._tag === 'Lost') say({ _tag: 'ClaimLost', project, study })
     if (ending._tag === 'Release')
       say({ _tag: 'StudyGivenBack', project, study, why: ending.why, afterMs: ending.afterMs })
     if (ending._tag === 'Retry')
@@ -267,7 +291,7 @@ export const makeProcessRequest = (
     deps.telemetry.record({
       _tag: 'StudyClaimed',
       project: image.project,
-      study: naming.ofImage(image),
+      study: nameOf(claim),
       attempts: image.attempts,
     })()
     const alone = image.claims >= claimsBeforeAlone
@@ -280,15 +304,10 @@ export const makeProcessRequest = (
 
   const settle = async (claim: Claimed, ending: Ending): Promise<Disposition> => {
     const recorded = await record(claim, ending)()
-    if (E.isRight(recorded)) {
-      report(claim, ending)
-      return ack
-    }
-    if (recorded.left._tag === 'StaleClaim') {
-      deps.telemetry.record({ _tag: 'ClaimLost', project: claim.image.project, study: naming.ofImage(claim.image) })()
-      return ack
-    }
-    return unrecorded(recorded.left)
+    if (E.isLeft(recorded) && recorded.left._tag === 'Unavailable') return unrecorded(recorded.left)
+    const ended = E.isLeft(recorded) ? lost : recorded.right === 'requested' ? grown : ending
+    report(claim, ended)
+    return ack
   }
 
   const unrecorded = ({ cause }: Unavailable): Disposition => {

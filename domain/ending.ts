@@ -1,11 +1,11 @@
-import type { PixlError } from './errors.js'
+import type { PixlError, PortName } from './errors.js'
 import { absurd } from './errors.js'
 import type { ArchiveName, DestinationName } from './identifiers.js'
 import type { FailedReason, LeftOut, SkippedReason } from './reasons.js'
 import type { BreakerCause } from './breaker.js'
 
 /** What was asked when an error came: each has a breaker of its own. `spool` is the worker's own disk. */
-export type Target = ArchiveName | DestinationName | 'spool'
+export type Target = ArchiveName | DestinationName | 'spool' | 'project configurations' | `secrets of project ${string}`
 
 /** An error, and who it came from; null = nobody a breaker would help against. */
 export interface Failure {
@@ -27,8 +27,10 @@ export type Ending =
     }
   | { readonly _tag: 'Fail'; readonly reason: FailedReason; readonly error: PixlError }
   | { readonly _tag: 'Retry'; readonly counted: boolean; readonly error: PixlError }
-  /** Already written: the study is another row's, the final write was made, or the claim was lost. */
+  /** Already written: the study is another row's, or it is requested again because its series grew. */
   | { readonly _tag: 'Written' }
+  /** Another worker has the study: nothing is left to write. */
+  | { readonly _tag: 'Lost' }
 
 /** Codes of a disk or process that has nothing left to give. */
 const exhausted = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EROFS'])
@@ -52,8 +54,17 @@ export interface FailureCircumstances {
   readonly secondaryQueue: string | null
 }
 
+/** Ports all studies share: when one does not answer, that is no failure of the study. */
+const shared: ReadonlySet<PortName> = new Set<PortName>([
+  'ExtractRepository',
+  'MessageBus',
+  'RateLimiter',
+  'SecretStore',
+])
+
 const retry = (error: PixlError, { outage, attempts, maxAttempts }: FailureCircumstances): Ending => {
-  if (outage) return { _tag: 'Retry', counted: false, error }
+  const isShared = error._tag === 'Unavailable' && shared.has(error.port)
+  if (outage || isShared) return { _tag: 'Retry', counted: false, error }
   if (attempts + 1 >= maxAttempts) return { _tag: 'Fail', reason: 'RetriesExhausted', error }
   return { _tag: 'Retry', counted: true, error }
 }
@@ -85,7 +96,7 @@ export const endingAfter = (error: PixlError, circumstances: FailureCircumstance
     case 'Unavailable':
       return retry(error, circumstances)
     case 'StaleClaim':
-      return { _tag: 'Written' }
+      return { _tag: 'Lost' }
     default:
       return absurd(error)
   }

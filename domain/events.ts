@@ -1,6 +1,7 @@
+import type { Target } from './ending.js'
 import type { Cause } from './errors.js'
 import type { ImageState } from './extract.js'
-import type { ArchiveName, CorrelationId, DestinationName, ProjectSlug, PseudoStudyUid } from './identifiers.js'
+import type { CorrelationId, DestinationName, ProjectSlug, PseudoStudyUid } from './identifiers.js'
 import type { LeftOut, Reason } from './reasons.js'
 
 /** How telemetry names a study: by its pseudonym once it has one, by a keyed hash before that. */
@@ -61,7 +62,7 @@ export type PipelineEvent =
     }
   | {
       readonly _tag: 'BreakerMoved'
-      readonly target: ArchiveName | DestinationName | 'spool'
+      readonly target: Target
       readonly to: 'open' | 'closed'
       readonly error: string | null
     }
