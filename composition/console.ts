@@ -14,10 +14,11 @@ import { makeNaming } from '../application/naming.js'
 import { makeReplay } from '../application/replay.js'
 import { invalidInput } from '../domain/errors.js'
 import { known, SecretName } from '../domain/identifiers.js'
-import { createEmbeddedApplication, heldBy, statePaths } from './embedded.js'
+import { createEmbeddedApplication, heldBy } from './embedded.js'
+import { statePaths } from './folders.js'
 import { askOther } from './questions.js'
 import type { StartError } from './resources.js'
-import { building, orRefuse, Refused } from './resources.js'
+import { building, expectKey, orRefuse, Refused } from './resources.js'
 import type { DatabaseSettings, Settings } from './settings.js'
 
 /** A state directory for questions and operators' moves; while another process works in it, that one is asked. */
@@ -50,7 +51,9 @@ const openPostgres = (database: DatabaseSettings, settings: Settings, environmen
         invalidInput('PostgreSQL (PIXL_DB_HOST)', 'was set up by a newer version of this program', 'use that version'),
       )
     const secrets = makeEnvironmentSecretStore(environment)
-    const installationKey = await orRefuse(secrets.read(known(SecretName, settings.installationKeyName)))
+    const keyName = known(SecretName, settings.installationKeyName)
+    const installationKey = await orRefuse(secrets.read(keyName))
+    expectKey(installationKey, keyName)
     const extracts = makePostgresExtractRepository(knex)
     const naming = makeNaming({ installationKey, localSalt: settings.localSalt, randomSalt: () => '', secrets })
     const destinations = makeDestinations(() => undefined, null)

@@ -1,5 +1,4 @@
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { mkdir, rm } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { Container, ContainerModule } from 'inversify'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
@@ -31,9 +30,11 @@ import { defaultAttempts, embeddedBackoff } from '../domain/retry.js'
 import type { Secret } from '../domain/sensitive.js'
 import { sensitive } from '../domain/sensitive.js'
 import { rateOf } from '../domain/token-bucket.js'
+import type { StatePaths } from './folders.js'
+import { checkImages, chooseOut, refuse, statePaths } from './folders.js'
 import { answerQuestion } from './questions.js'
 import type { Resources, StartError } from './resources.js'
-import { building, orRefuse, Refused } from './resources.js'
+import { building, expectKey, orRefuse, Refused } from './resources.js'
 import { tokens } from './tokens.js'
 import { assemble, uploaderOf } from './use-cases.js'
 
@@ -59,92 +60,19 @@ export interface EmbeddedSettings {
 
 const folder = known(DestinationName, 'folder')
 
-/** Paths below a state directory. */
-export const statePaths = (stateDirectory: string) => ({
-  database: join(stateDirectory, 'database'),
-  index: join(stateDirectory, 'images.index'),
-  log: join(stateDirectory, 'pixl.log'),
-  out: join(stateDirectory, 'out.json'),
-  secrets: join(stateDirectory, 'secrets'),
-  socket: join(stateDirectory, 'socket'),
-  spool: join(stateDirectory, 'spool'),
-  temporary: join(stateDirectory, 'temporary'),
-})
-type StatePaths = ReturnType<typeof statePaths>
-
 /** What a second process on a state directory is told. */
-export const heldBy = (stateDirectory: string, { pid, host }: LockHolder) =>
-  invalidInput(
-    stateDirectory,
-    `is in use by process ${pid} on ${host}`,
-    'wait until it ends, or stop it; if that machine is gone, remove the file "lock" in there',
-  )
-
-const refuse = (where: string, what: string, remedy: string): never => {
-  throw new Refused(invalidInput(where, what, remedy))
-}
-
-const isInside = (inner: string, outer: string): boolean => {
-  const way = relative(outer, inner)
-  return way === '' || (!way.startsWith(`..${sep}`) && way !== '..' && !way.startsWith(sep))
-}
-
-/** The real path of a folder that need not exist yet. */
-const realFolder = async (path: string): Promise<string> => {
-  const absolute = resolve(path)
-  return realpath(absolute).catch(async () =>
-    join(await realFolder(dirname(absolute)), absolute.slice(dirname(absolute).length)),
-  )
-}
-
-/** What would be read again as an image, or overwritten, if folders were inside each other. */
-const checkFolders = async ({ images, out, stateDirectory }: EmbeddedSettings): Promise<void> => {
-  if (images === undefined) return
-  const found = await stat(images).catch(() => null)
-  if (found?.isDirectory() !== true) refuse(images, 'is not a folder', 'name the folder that holds the DICOM files')
-  const tree = await realpath(images)
-  const state = await realFolder(stateDirectory)
-  if (isInside(state, tree))
-    refuse(stateDirectory, 'is inside the folder of images', 'choose a state directory elsewhere')
-  if (out === undefined) return
-  const target = await realFolder(out)
-  if (isInside(target, tree) || isInside(tree, target))
-    refuse(out, 'and the folder of images are inside each other', 'choose an output folder elsewhere')
-}
-
-/** The output folder this state directory delivers to: the first one it was given, for good. */
-const rememberOut = async (paths: StatePaths, out: string | undefined): Promise<string | undefined> => {
-  const remembered = await readFile(paths.out, 'utf8').then(
-    (text) => (JSON.parse(text) as { out: string }).out,
-    () => undefined,
-  )
-  if (out === undefined) return remembered
-  const given = await realFolder(out)
-  if (remembered !== undefined && remembered !== given)
-    refuse(
-      out,
-      `is not where this state directory delivers to (${remembered})`,
-      'use that folder, or another state directory',
-    )
-  if (remembered === undefined) {
-    await writeFile(`${paths.out}.partial`, JSON.stringify({ out: given }), { mode: 0o600 })
-    await rename(`${paths.out}.partial`, paths.out)
-  }
-  return given
-}
-
-const checkWritable = async (out: string): Promise<void> => {
-  const trial = join(out, `.pixl-${process.pid}.part`)
-  try {
-    await mkdir(out, { recursive: true })
-    await writeFile(trial, 'x')
-  } catch (caught) {
-    const code = (caught as NodeJS.ErrnoException).code ?? ''
-    refuse(out, `cannot be written to (${code})`, 'make room or grant access, or choose another output folder')
-  } finally {
-    await rm(trial, { force: true }).catch(() => undefined)
-  }
-}
+export const heldBy = (stateDirectory: string, holder: LockHolder | null) =>
+  holder === null
+    ? invalidInput(
+        stateDirectory,
+        'has a damaged lock, so it may be in use',
+        'make sure that no process works in it, then remove the files "lock.*" in there',
+      )
+    : invalidInput(
+        stateDirectory,
+        `is in use by process ${holder.pid} on ${holder.host}`,
+        'wait until it ends, or stop it; if that machine is gone, remove the files "lock.*" in there',
+      )
 
 const openDatabase = async (stateDirectory: string, paths: StatePaths, resources: Resources) => {
   const newer = (): never =>
@@ -153,14 +81,16 @@ const openDatabase = async (stateDirectory: string, paths: StatePaths, resources
       'was written by a newer version of this program',
       'use that version, or another state directory',
     )
-  if ((await prepareDataDirectory(paths.database)) === 'newer') newer()
-  const knex = await openPglite(paths.database).catch(() =>
+  const damaged = (): never =>
     refuse(
       paths.database,
       'is damaged and cannot be opened',
       'restore it from a backup, or use another state directory',
-    ),
-  )
+    )
+  const found = await prepareDataDirectory(paths.database)
+  if (found === 'newer') newer()
+  if (found === 'damaged') damaged()
+  const knex = await openPglite(paths.database).catch(damaged)
   resources.add(() => knex.destroy())
   if ((await migrate(knex)) === 'newer') newer()
   return knex
@@ -179,12 +109,11 @@ const build = async (
 ): Promise<Application> => {
   const { stateDirectory } = settings
   const paths = statePaths(stateDirectory)
-  await checkFolders(settings)
+  await checkImages(settings)
   const lock = await lockDirectory(stateDirectory)
   if (lock._tag === 'HeldBy') throw new Refused(heldBy(stateDirectory, lock.holder))
   resources.add(lock.release)
-  const out = await rememberOut(paths, settings.out)
-  if (settings.out !== undefined) await checkWritable(settings.out)
+  const out = await chooseOut(paths, settings)
   await prepareFolders(paths)
   const knex = await openDatabase(stateDirectory, paths, resources)
   await restart(knex)
@@ -195,6 +124,7 @@ const build = async (
   const installationKey = await orRefuse(
     secrets.createIfAbsent(keyName, () => sensitive(randomBytes(32).toString('hex'))),
   )
+  expectKey(installationKey, keyName)
 
   const container = new Container()
   const rate = rateOf(settings.ratePerSecond ?? Infinity)

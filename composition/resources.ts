@@ -1,6 +1,8 @@
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { InvalidInput, SecretError, Unavailable } from '../domain/errors.js'
 import { invalidInput } from '../domain/errors.js'
+import type { SecretName } from '../domain/identifiers.js'
+import type { Secret } from '../domain/sensitive.js'
 
 /** Why an application could not be made. */
 export type StartError = InvalidInput | SecretError | Unavailable
@@ -33,7 +35,15 @@ export const orRefuse = async <A>(task: TE.TaskEither<StartError, A>): Promise<A
   return result.right
 }
 
-const fileProblem: Readonly<Record<string, string>> = {
+/** Refuses an installation key that would protect nothing. */
+export const expectKey = (key: Secret, name: SecretName): void => {
+  if (key.reveal().trim() === '')
+    throw new Refused(
+      invalidInput(`secret ${name}`, 'the installation key is empty', 'store a long random text under that name'),
+    )
+}
+
+const problems: Readonly<Record<string, string>> = {
   EACCES: 'access is denied',
   EPERM: 'access is denied',
   EROFS: 'the file system is read-only',
@@ -42,6 +52,13 @@ const fileProblem: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is not a folder',
   EEXIST: 'a file is in the way',
   ENOENT: 'a part of the path does not exist',
+  ECONNREFUSED: 'nothing answers there',
+  ENOTFOUND: 'the host name is unknown',
+  ETIMEDOUT: 'it does not answer in time',
+  '28P01': 'it refuses the user name or password',
+  '28000': 'it refuses the user',
+  '3D000': 'it has no such database',
+  '42501': 'the user may not do what is needed there',
 }
 
 /** Opens resources in order; when a step fails, what was opened is closed, and the answer says why and where. */
@@ -61,7 +78,7 @@ export const building = <A>(
   return TE.tryCatch(run, (caught) => {
     if (caught instanceof Refused) return caught.error
     const code = (caught as { code?: unknown } | null)?.code
-    const problem = typeof code === 'string' ? (fileProblem[code] ?? `failed with ${code}`) : 'cannot be opened'
+    const problem = typeof code === 'string' ? (problems[code] ?? `failed with ${code}`) : 'cannot be opened'
     return invalidInput(where, problem, 'make it usable, or name another one')
   })
 }

@@ -27,27 +27,34 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   )
 
-/** Major version of the server whose files a directory holds, '' when it is none. */
+/** Major version of the server whose files a directory holds, '' when they do not say. */
 const serverVersion = (directory: string): Promise<string> =>
   readFile(join(directory, 'PG_VERSION'), 'utf8').then(
-    (text) => text.trim(),
+    (text) => /^\d+$/.exec(text.trim())?.[0] ?? '',
     () => '',
   )
 
 /**
  * Makes the data directory of an embedded database if there is none: the snapshot is unpacked beside and renamed, so
  * that a killed first start leaves nothing half-made. Without a snapshot PGlite makes one itself (slower).
+ * `newer`: a PostgreSQL of another version wrote it; `damaged`: it does not say which.
  */
-export const prepareDataDirectory = async (directory: string): Promise<'ready' | 'newer'> => {
+export const prepareDataDirectory = async (
+  directory: string,
+  snapshot = snapshotPath,
+): Promise<'ready' | 'newer' | 'damaged'> => {
   const partial = `${directory}.partial`
   await rm(partial, { recursive: true, force: true })
   if (!(await exists(directory))) {
     await mkdir(partial, { recursive: true, mode: 0o700 })
-    if (await exists(snapshotPath)) await extract({ file: snapshotPath, cwd: partial })
+    if (await exists(snapshot)) await extract({ file: snapshot, cwd: partial })
     else await (await openPglite(partial)).destroy()
     await rename(partial, directory)
   }
-  return (await serverVersion(directory)) === pgliteMajor ? 'ready' : 'newer'
+  const version = await serverVersion(directory)
+  // PGlite would make a new database in there, over the files of the old one.
+  if (version === '') return 'damaged'
+  return version === pgliteMajor ? 'ready' : 'newer'
 }
 
 /** PostgreSQL major version of the PGlite this program is built with. */

@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 import { relative, resolve } from 'node:path'
 
@@ -14,8 +15,9 @@ const shortPath = (path: string): string | null => {
 }
 
 /**
- * Answers questions of other processes on this machine: one JSON text each way, ended by a line break. Only who may
- * enter the directory can ask. Gives how to stop; where the path is too long for a socket nobody can ask.
+ * Answers questions of other processes on this machine: one JSON text each way, ended by a line break. Only the owner
+ * of the socket can ask. Gives how to stop, which hangs up on whoever still asks; where the path is too long for a
+ * socket nobody can ask.
  */
 export const answerLocally = async (
   path: string,
@@ -24,45 +26,53 @@ export const answerLocally = async (
   const name = shortPath(path)
   if (name === null) return () => Promise.resolve()
   await rm(path, { force: true })
+  const callers = new Set<Socket>()
   const server = createServer((socket) => {
+    callers.add(socket)
+    socket.on('close', () => callers.delete(socket))
+    socket.on('error', () => socket.destroy())
     let text = ''
     socket.setEncoding('utf8')
-    socket.on('error', () => socket.destroy())
     socket.on('data', (chunk: string) => {
       text += chunk
       if (text.length > longestQuestion) socket.destroy()
-      if (!text.includes('\n')) return
-      socket.pause()
-      const respond = async (): Promise<void> => {
-        socket.end(`${JSON.stringify(await answer(JSON.parse(text)))}\n`)
+      else if (text.includes('\n')) {
+        socket.pause()
+        respond(socket, text).catch(() => socket.destroy())
       }
-      respond().catch(() => socket.destroy())
     })
   })
+  const respond = async (socket: Socket, question: string): Promise<void> => {
+    socket.end(`${JSON.stringify(await answer(JSON.parse(question)))}\n`)
+  }
   await new Promise<void>((done, failed) => {
     server.once('error', failed)
     server.listen(name, () => done())
   })
+  // A caller that cannot be taken is told by the system; the work goes on.
+  server.on('error', () => undefined)
   server.unref()
+  await chmod(path, 0o600)
   return async () => {
-    await new Promise((done) => server.close(done))
+    const closed = new Promise((done) => server.close(done))
+    for (const socket of callers) socket.destroy()
+    await closed
     await rm(path, { force: true })
   }
 }
 
-/** Asks the process that answers at a socket; rejects when nobody does. */
-export const askLocally = (path: string, question: unknown): Promise<unknown> =>
-  new Promise((done, failed) => {
-    const name = shortPath(path)
-    if (name === null) {
-      failed(new Error('the path of the socket is too long'))
-      return
-    }
+/** Asks the process that answers at a socket; rejects when nobody does, or not with JSON. */
+export const askLocally = async (path: string, question: unknown): Promise<unknown> => {
+  const name = shortPath(path)
+  if (name === null) throw new Error('the path of the socket is too long')
+  const text = await new Promise<string>((done, failed) => {
     const socket = connect(name, () => socket.write(`${JSON.stringify(question)}\n`))
-    let text = ''
+    let answer = ''
     socket.setEncoding('utf8')
     socket.setTimeout(answerWithinMs, () => socket.destroy(new Error('no answer')))
-    socket.on('data', (chunk: string) => (text += chunk))
+    socket.on('data', (chunk: string) => (answer += chunk))
     socket.on('error', failed)
-    socket.on('close', () => (text.endsWith('\n') ? done(JSON.parse(text)) : failed(new Error('no answer'))))
+    socket.on('close', () => (answer.endsWith('\n') ? done(answer) : failed(new Error('no answer'))))
   })
+  return JSON.parse(text) as unknown
+}

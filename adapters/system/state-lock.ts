@@ -1,4 +1,5 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
@@ -12,7 +13,11 @@ export interface LockHolder {
 
 export type Lock =
   | { readonly _tag: 'Locked'; readonly release: () => Promise<void> }
-  | { readonly _tag: 'HeldBy'; readonly holder: LockHolder }
+  /** `holder` null: the lock is not one this program wrote, so nobody can tell whether its holder lives. */
+  | { readonly _tag: 'HeldBy'; readonly holder: LockHolder | null }
+
+/** What a lock file says once its holder has given it back. */
+const free = 'free'
 
 /** Field 22 of /proc/<pid>/stat; the command name before it may hold blanks and parentheses. */
 const beginningOf = async (pid: number): Promise<string> => {
@@ -31,45 +36,96 @@ const isAlive = async ({ pid, host, began }: LockHolder): Promise<boolean> => {
   return began === '' || (await beginningOf(pid)) === began
 }
 
-const readHolder = async (path: string): Promise<LockHolder | null> => {
-  const text = await readFile(path, 'utf8').catch(() => null)
-  return text === null ? null : (JSON.parse(text) as LockHolder)
+const lockFile = (directory: string, number: number): string => join(directory, `lock.${number}`)
+
+/** The numbers of the lock files in a directory, lowest first. */
+const lockNumbers = async (directory: string): Promise<ReadonlyArray<number>> =>
+  (await readdir(directory))
+    .flatMap((name) => /^lock\.([1-9]\d{0,14})$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b)
+
+const isHolder = (value: unknown): value is LockHolder => {
+  const { pid, host, began } = (value ?? {}) as Partial<Record<keyof LockHolder, unknown>>
+  return Number.isInteger(pid) && (pid as number) > 0 && typeof host === 'string' && typeof began === 'string'
 }
 
-/**
- * Makes this process the only one that works in a directory (made with mode 0700 if missing). The lock of a process
- * that has died is taken over; it is linked into place, so that it is never there without saying whose it is.
- */
-export const lockDirectory = async (directory: string): Promise<Lock> => {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const path = join(directory, 'lock')
-  const mine = join(directory, `lock.${process.pid}`)
-  const me: LockHolder = { pid: process.pid, host: hostname(), began: await beginningOf(process.pid) }
-  await writeFile(mine, JSON.stringify(me), { mode: 0o600 })
+const readLock = async (path: string): Promise<LockHolder | 'free' | 'gone' | 'unreadable'> => {
   try {
-    for (;;) {
-      const linked = await link(mine, path).then(
-        () => true,
-        (caught: NodeJS.ErrnoException) => {
-          if (caught.code !== 'EEXIST') throw caught
-          return false
-        },
-      )
-      if (linked) return { _tag: 'Locked', release: () => rm(path, { force: true }) }
-      const holder = await readHolder(path)
-      if (holder === null) continue
-      if (await isAlive(holder)) return { _tag: 'HeldBy', holder }
-      await removeDead(path, `${mine}.dead`, holder)
-    }
-  } finally {
-    await rm(mine, { force: true })
+    const value = JSON.parse(await readFile(path, 'utf8')) as unknown
+    return value === free || isHolder(value) ? value : 'unreadable'
+  } catch (caught) {
+    if (caught instanceof SyntaxError) return 'unreadable'
+    if ((caught as NodeJS.ErrnoException).code === 'ENOENT') return 'gone'
+    throw caught
   }
 }
 
-/** Moves a dead lock aside; when another process was quicker and its lock was moved instead, puts that back. */
-const removeDead = async (path: string, aside: string, dead: LockHolder): Promise<void> => {
-  await rename(path, aside).catch(() => undefined)
-  const moved = await readHolder(aside)
-  if (moved !== null && JSON.stringify(moved) !== JSON.stringify(dead)) await link(aside, path).catch(() => undefined)
-  await rm(aside, { force: true })
+/** Puts a file in its place whole, by `place`; false when another process was quicker. */
+const put = async (directory: string, text: string, place: (partial: string) => Promise<void>): Promise<boolean> => {
+  const partial = join(directory, `lock-${randomUUID()}.partial`)
+  try {
+    const file = await open(partial, 'wx', 0o600)
+    try {
+      await file.writeFile(text)
+      // A lock that a power cut empties would have to be removed by hand.
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await place(partial)
+    return true
+  } catch (caught) {
+    if (['EEXIST', 'ENOENT'].includes((caught as NodeJS.ErrnoException).code ?? '')) return false
+    throw caught
+  } finally {
+    await rm(partial, { force: true })
+  }
+}
+
+/** Removes what locks before this one and killed processes left. */
+const tidy = async (directory: string, mine: number): Promise<void> => {
+  for (const number of await lockNumbers(directory))
+    if (number < mine) await rm(lockFile(directory, number), { force: true })
+  for (const name of await readdir(directory))
+    if (/^lock-.*\.partial$/.test(name)) await rm(join(directory, name), { force: true })
+}
+
+const take = async (directory: string, number: number, me: LockHolder): Promise<boolean> => {
+  const path = lockFile(directory, number)
+  if (!(await put(directory, JSON.stringify(me), (partial) => link(partial, path)))) return false
+  // A process that was slow to link may have taken a number that is long superseded.
+  if ((await lockNumbers(directory)).at(-1) !== number) {
+    await rm(path, { force: true })
+    return false
+  }
+  await tidy(directory, number)
+  return true
+}
+
+/**
+ * Makes this process the only one that works in a directory (made with mode 0700 if missing).
+ *
+ * The lock is the file `lock.<n>` with the highest number. It is never removed, only superseded: whoever finds it free,
+ * or its holder dead, links the next number into place, which one process can. So a lock that somebody lives on is never
+ * moved out of the way, however many find a dead one at once.
+ */
+export const lockDirectory = async (directory: string): Promise<Lock> => {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const me: LockHolder = { pid: process.pid, host: hostname(), began: await beginningOf(process.pid) }
+  for (;;) {
+    const latest = (await lockNumbers(directory)).at(-1) ?? 0
+    if (latest > 0) {
+      const holder = await readLock(lockFile(directory, latest))
+      if (holder === 'gone') continue
+      if (holder === 'unreadable') return { _tag: 'HeldBy', holder: null }
+      if (holder !== 'free' && (await isAlive(holder))) return { _tag: 'HeldBy', holder }
+    }
+    const number = latest + 1
+    if (!(await take(directory, number, me))) continue
+    const release = async (): Promise<void> => {
+      await put(directory, JSON.stringify(free), (partial) => rename(partial, lockFile(directory, number)))
+    }
+    return { _tag: 'Locked', release }
+  }
 }
