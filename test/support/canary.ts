@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs'
-import { lstat, open, readdir, readlink } from 'node:fs/promises'
+import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import type { Entry, ZipFile } from 'yauzl'
-import yauzl from 'yauzl'
 import type { Marker } from '../../adapters/synthetic/markers.js'
+import type { Content } from './canary-content.js'
+import { fileContent, insideOf } from './canary-content.js'
 import type { Form } from './marker-forms.js'
 import { patternsOf } from './marker-forms.js'
 import type { Search } from './marker-search.js'
@@ -12,7 +11,7 @@ import { makeSearch } from './marker-search.js'
 
 /** Where no marker may be. `name` is how findings call the place, so it must not hold one. */
 export type Place =
-  /** A file or a directory tree: contents, names, targets of links, and what is inside zip files. */
+  /** A file or a directory tree: contents, names, targets of links, and what is inside zip, gzip and parquet files. */
   | { readonly name: string; readonly path: string }
   /** Printed text: standard output, standard error, a log. */
   | { readonly name: string; readonly text: string }
@@ -54,30 +53,6 @@ const printedForms = (value: unknown): ReadonlyArray<string> => {
   return [inspect(value, { depth: 20 }), jsonOf(value), String(value), ...error]
 }
 
-const openZip = (path: string): Promise<ZipFile> =>
-  new Promise((resolve, reject) => {
-    yauzl.open(path, { lazyEntries: true, autoClose: false, strictFileNames: false }, (error, zip) =>
-      error ? reject(error) : resolve(zip),
-    )
-  })
-
-const readEntry = (zip: ZipFile, entry: Entry): Promise<AsyncIterable<Uint8Array>> =>
-  new Promise((resolve, reject) => {
-    zip.openReadStream(entry, (error, stream) => (error ? reject(error) : resolve(stream)))
-  })
-
-const listZip = (zip: ZipFile): Promise<ReadonlyArray<Entry>> =>
-  new Promise((resolve, reject) => {
-    const entries: Array<Entry> = []
-    zip.on('entry', (entry: Entry) => {
-      entries.push(entry)
-      zip.readEntry()
-    })
-    zip.once('end', () => resolve(entries))
-    zip.once('error', reject)
-    zip.readEntry()
-  })
-
 /** Searches a name; a name with a marker in it is not repeated: the place is then called by its number. */
 const inName = async (
   search: Search,
@@ -90,42 +65,34 @@ const inName = async (
   return { place: findings.length === 0 ? `${parent}/${name}` : withheld, findings }
 }
 
-const inZip = async (search: Search, place: string, path: string): Promise<ReadonlyArray<Finding>> => {
-  const zip = await openZip(path)
+/** How many times something may be inside of something. */
+const deepest = 4
+
+const inContent = async (
+  search: Search,
+  place: string,
+  content: Content,
+  depth = 0,
+): Promise<ReadonlyArray<Finding>> => {
+  const findings: Array<Finding> = [...(await inBytes(search, place, content.stream()))]
+  if (depth === deepest) return findings
+  let number = 0
   try {
-    const findings: Array<Finding> = []
-    for (const [i, entry] of (await listZip(zip)).entries()) {
-      const named = await inName(search, place, entry.fileName, i + 1)
-      findings.push(...named.findings)
-      findings.push(...(await inBytes(search, named.place, await readEntry(zip, entry))))
+    for await (const { name, content: inner } of insideOf(content)) {
+      number += 1
+      const named = name === null ? { place, findings: [] } : await inName(search, place, name, number)
+      findings.push(...named.findings, ...(await inContent(search, named.place, inner, depth + 1)))
     }
-    return findings
-  } finally {
-    zip.close()
+  } catch {
+    findings.push({ place, marker: 'not known', form: 'unreadable' })
   }
-}
-
-const isZip = async (path: string): Promise<boolean> => {
-  const file = await open(path)
-  try {
-    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
-    return buffer.readUInt32LE() === 0x04034b50
-  } finally {
-    await file.close()
-  }
-}
-
-const inFile = async (search: Search, place: string, path: string): Promise<ReadonlyArray<Finding>> => {
-  const asBytes = await inBytes(search, place, createReadStream(path, { highWaterMark: 1 << 20 }))
-  if (!(await isZip(path))) return asBytes
-  const unreadable: Finding = { place, marker: 'not known', form: 'unreadable' }
-  return [...asBytes, ...(await inZip(search, place, path).catch(() => [unreadable]))]
+  return findings
 }
 
 const inTree = async (search: Search, place: string, path: string): Promise<ReadonlyArray<Finding>> => {
   const status = await lstat(path)
   if (status.isSymbolicLink()) return inText(search, place, await readlink(path))
-  if (status.isFile()) return inFile(search, place, path)
+  if (status.isFile()) return inContent(search, place, fileContent(path))
   if (!status.isDirectory()) return []
   const findings: Array<Finding> = []
   for (const [i, name] of (await readdir(path)).sort().entries()) {
