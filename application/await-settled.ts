@@ -61,7 +61,9 @@ export const makeAwaitSettled = (deps: {
       const waitingFor = await obstacles()
       if (unfinished !== left || waitingFor.length === 0) movedAt = now
       left = unfinished
-      if (now - movedAt >= patienceMs) return E.right({ _tag: 'Stuck', counts, waitingFor })
+      // A study in hand waits for nothing, however long it takes.
+      const inHand = countStates(counts, ['claimed'])
+      if (now - movedAt >= patienceMs && inHand === 0) return E.right({ _tag: 'Stuck', counts, waitingFor })
       await deps.clock.sleepMs(pollMs)()
     }
   }

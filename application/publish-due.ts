@@ -36,14 +36,16 @@ export const makePublishDue =
     for (let last = 0; ;) {
       const page = await deps.extracts.leaseForPublication(pageSize, last)()
       if (E.isLeft(page)) return page
-      for (const group of bySameQueue(page.right)) {
+      const groups = bySameQueue(page.right)
+      for (const [done, group] of groups.entries()) {
         const [{ queue, priority }] = group
         const messages = group.map(({ request }) => request) as NonEmptyArray<StudyRequest>
         const sent = await deps.bus.publish(deps.channelOf(queue), messages, priority)()
-        const noted = await (
-          E.isRight(sent) ? deps.extracts.stampPublished(group) : deps.extracts.abandonPublication(group)
-        )()
-        if (E.isLeft(sent)) return sent
+        if (E.isLeft(sent)) {
+          await deps.extracts.abandonPublication(groups.slice(done).flat())()
+          return sent
+        }
+        const noted = await deps.extracts.stampPublished(group)()
         if (E.isLeft(noted)) return noted
         published += group.length
       }

@@ -1,12 +1,12 @@
-import * as TE from 'fp-ts/lib/TaskEither.js'
+import * as E from 'fp-ts/lib/Either.js'
+import type { IO } from 'fp-ts/lib/IO.js'
 import type { Task } from 'fp-ts/lib/Task.js'
-import { pipe } from 'fp-ts/lib/function.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Unavailable } from '../domain/errors.js'
 import type { Disposition } from '../domain/routing.js'
 import type { StudyRequest } from '../domain/study.js'
 import type { Clock } from '../ports/clock.js'
-import type { IO } from 'fp-ts/lib/IO.js'
-import type { Channel, Delivery, MessageBus } from '../ports/message-bus.js'
+import type { Channel, Delivery, MessageBus, Subscription } from '../ports/message-bus.js'
 import type { Leases } from './leases.js'
 
 /** A running worker. */
@@ -28,19 +28,26 @@ export const makeStartWorker = (deps: {
   readonly queues: ReadonlyArray<string>
   readonly sweep: Task<void>
   readonly sweepEveryMs: number
-}): TE.TaskEither<Unavailable, Worker> =>
-  pipe(
-    [...deps.queues],
-    TE.traverseSeqArray((queue) => deps.bus.subscribe(deps.channelOf(queue), deps.processRequest, deps.maxInFlight)),
-    TE.map((subscriptions) => {
-      const stopSweeping = deps.clock.repeat(deps.sweepEveryMs, deps.sweep)()
-      return {
-        close: async () => {
-          deps.onClose()
-          await stopSweeping()
-          await Promise.all(subscriptions.map(({ close }) => close()))
-          await deps.leases.close()
-        },
+}): TaskEither<Unavailable, Worker> => {
+  const { bus, channelOf, leases } = deps
+
+  const end = async (subscriptions: ReadonlyArray<Subscription>): Promise<void> => {
+    deps.onClose()
+    await Promise.all(subscriptions.map(({ close }) => close()))
+    await leases.close()
+  }
+
+  return async () => {
+    const subscriptions: Array<Subscription> = []
+    for (const queue of deps.queues) {
+      const subscribed = await bus.subscribe(channelOf(queue), deps.processRequest, deps.maxInFlight)()
+      if (E.isLeft(subscribed)) {
+        await end(subscriptions)
+        return subscribed
       }
-    }),
-  )
+      subscriptions.push(subscribed.right)
+    }
+    const stopSweeping = deps.clock.repeat(deps.sweepEveryMs, deps.sweep)()
+    return E.right({ close: async () => void (await Promise.all([end(subscriptions), stopSweeping()])) })
+  }
+}

@@ -49,7 +49,6 @@ export const assemble = (container: Container, options: WorkOptions): Omit<Appli
     queue,
     codec: { decode: decodeStudyMessage, encode: (request) => encodeStudyMessage(request, options.messageFormat) },
   })
-  let stopping = false
 
   const naming = makeNaming({
     installationKey: options.installationKey,
@@ -62,6 +61,7 @@ export const assemble = (container: Container, options: WorkOptions): Omit<Appli
   const publishDue = makePublishDue({ bus, extracts, channelOf })
 
   const startWorker: Application['startWorker'] = () => {
+    let stopping = false
     const leases = makeLeases({ clock, extracts, limiter })
     const processRequest = makeProcessRequest({
       archive: container.get(tokens.ImageArchive),

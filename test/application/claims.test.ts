@@ -215,7 +215,7 @@ describe('process-request: an unrecorded ending', () => {
       broken: ({ extracts }) => ({
         extracts: {
           ...extracts,
-          markAbsent: (token) => TE.tapIO(() => () => void steps.push('recorded'))(extracts.markAbsent(token)),
+          markAbsent: (token) => TE.map(() => void steps.push('recorded'))(extracts.markAbsent(token)),
         },
       }),
     })
