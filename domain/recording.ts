@@ -83,6 +83,7 @@ const adopt = (foreign: ReadonlyArray<ImageRecord>, fresh: ImageRecord): ImageRe
   return {
     ...fresh,
     imageId: row.imageId,
+    studyDate: row.studyDate,
     state: exported ? 'exported' : 'requested',
     nextActionAt: exported ? null : fresh.nextActionAt,
     exportedAt: row.exportedAt,

@@ -35,25 +35,28 @@ const refusal = async (knex: Knex, request: StudyRequest, retry: () => Promise<C
   if (row['claimable'] === true) {
     const where = `${requested} and ${claimable}`
     const bindings = identityBindings(request)
-    if (row['exported'] === true)
-      await move(knex, {
-        transition: 'adopt',
-        where: `${where} and i.exported_at is not null`,
-        set: `${ended('exported', 'null')}, fence = i.fence + 1`,
-        bindings,
-        deliveries: `update pixl_pipeline.image_delivery d set state = 'delivered',
-          remote_name = coalesce(d.remote_name, ''), delivered_at = coalesce(d.delivered_at, ${now})
-          from changed where d.image_id = changed.image_id`,
-      })
-    else if (row['lost'] === true)
-      await move(knex, {
-        transition: 'lose',
-        where: `${where} and ${lostAgain}`,
-        set: `${ended('failed', "'WorkerLost'")}, fence = i.fence + 1`,
-        bindings,
-      })
-    // Otherwise it became claimable between the two statements: somebody gave it back just now.
-    return retry()
+    const end = row['exported'] === true ? 'exported' : 'failed'
+    const moved =
+      row['exported'] === true
+        ? await move(knex, {
+            transition: 'adopt',
+            where: `${where} and i.exported_at is not null`,
+            set: `${ended('exported', 'null')}, fence = i.fence + 1`,
+            bindings,
+            deliveries: `update pixl_pipeline.image_delivery d set state = 'delivered',
+              remote_name = coalesce(d.remote_name, ''), delivered_at = coalesce(d.delivered_at, changed.exported_at)
+              from changed where d.image_id = changed.image_id`,
+          })
+        : row['lost'] === true
+          ? await move(knex, {
+              transition: 'lose',
+              where: `${where} and ${lostAgain}`,
+              set: `${ended('failed', "'WorkerLost'")}, fence = i.fence + 1`,
+              bindings,
+            })
+          : []
+    // Nothing moved: it became claimable between the two statements, or somebody else took it.
+    return moved.length > 0 ? { _tag: 'Finished', state: end } : retry()
   }
   if (state === 'held') return { _tag: 'Held' }
   if (state === 'requested') return { _tag: 'NotDue' }
@@ -69,19 +72,22 @@ export const claim = async (
   owner: ClaimToken['owner'],
   leaseMs: number,
 ): Promise<Claim> => {
-  const [row] = await move(knex, {
-    transition: 'claim',
-    where: `${requested} and ${claimable} and i.exported_at is null and not ${lostAgain}`,
-    set: `state = 'claimed', lease_owner = :owner, lease_until = ${after('leaseMs')}, fence = i.fence + 1,
-      claims = i.claims + case when i.state = 'claimed' then 1 else 0 end,
-      claimed_series = case when i.state = 'awaiting' then i.claimed_series else i.series end`,
-    bindings: { ...identityBindings(request), owner, leaseMs },
-    // What was delivered lacks the series asked for since.
-    deliveries: `update pixl_pipeline.image_delivery d set state = 'pending', delivered_at = null from changed, old
-      where d.image_id = changed.image_id and old.image_id = changed.image_id and old.grew and old.state <> 'awaiting'`,
+  const taken = await knex.transaction(async (trx) => {
+    const [row] = await move(trx, {
+      transition: 'claim',
+      where: `${requested} and ${claimable} and i.exported_at is null and not ${lostAgain}`,
+      set: `state = 'claimed', lease_owner = :owner, lease_until = ${after('leaseMs')}, fence = i.fence + 1,
+        claims = i.claims + case when i.state = 'claimed' then 1 else 0 end,
+        claimed_series = case when i.state = 'awaiting' then i.claimed_series else i.series end`,
+      bindings: { ...identityBindings(request), owner, leaseMs },
+      // What was delivered lacks the series asked for since.
+      deliveries: `update pixl_pipeline.image_delivery d set state = 'pending', delivered_at = null from changed, old
+        where d.image_id = changed.image_id and old.image_id = changed.image_id and old.grew and old.state <> 'awaiting'`,
+    })
+    // Read while the row is still locked: the answer is the row as it was claimed.
+    return row === undefined ? [] : findImages(trx, 'i.image_id = :imageId', { imageId: Number(row['image_id']) })
   })
-  if (row === undefined) return refusal(knex, request, () => claim(knex, request, owner, leaseMs))
-  const imageId = Number(row['image_id'])
-  const [image] = await findImages(knex, 'i.image_id = :imageId', { imageId })
-  return { _tag: 'Claimed', image: image!, token: { imageId, fence: Number(row['fence']), owner } }
+  const [image] = taken
+  if (image === undefined) return refusal(knex, request, () => claim(knex, request, owner, leaseMs))
+  return { _tag: 'Claimed', image, token: { imageId: image.imageId, fence: image.fence, owner } }
 }

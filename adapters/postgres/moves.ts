@@ -58,7 +58,7 @@ export const move = (
        select i.image_id, i.state, ${grew} as grew from pixl_pipeline.image i where ${where} order by i.image_id for update),
      changed as (
        update pixl_pipeline.image i set ${set} from old where i.image_id = old.image_id
-       returning i.image_id, old.state as from_state, i.state, i.reason, i.fence, i.attempts),
+       returning i.image_id, old.state as from_state, i.state, i.reason, i.fence, i.attempts, i.exported_at),
      delivered as (${deliveries ?? 'select 1'}),
      logged as (
        insert into pixl_pipeline.image_event (image_id, at, transition, from_state, to_state, reason, fence, detail)

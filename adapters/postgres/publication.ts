@@ -31,10 +31,12 @@ export const makePublication = (knex: Knex): PublicationPart => {
     })
 
   const leaseForPublication: ExtractRepository['leaseForPublication'] = (limit, afterImageId) =>
-    attempt(async () => {
-      const leased = await query(
-        knex,
-        `with due as (
+    attempt(() =>
+      // Read while the rows are still locked: a claim in between would give the publication a later fence.
+      knex.transaction(async (trx) => {
+        const leased = await query(
+          trx,
+          `with due as (
            select i.image_id from pixl_pipeline.image i
            where i.image_id > :afterImageId and i.exported_at is null
              and i.state in ('requested', 'awaiting', 'claimed')
@@ -45,22 +47,23 @@ export const makePublication = (knex: Knex): PublicationPart => {
          update pixl_pipeline.image i
          set publishing_until = ${now} + ${publicationLeaseMs} * interval '1 millisecond'
          from due where due.image_id = i.image_id returning i.image_id`,
-        { limit, afterImageId },
-      )
-      const ids = JSON.stringify(leased.map((row) => Number(row['image_id'])))
-      const rows = await findImages(
-        knex,
-        'i.image_id in (select cast(value as int) from jsonb_array_elements_text(cast(:ids as jsonb)))',
-        { ids },
-      )
-      return rows.map((image) => ({
-        imageId: image.imageId,
-        fence: image.fence,
-        queue: image.queue,
-        priority: image.priority,
-        request: requestFor(image),
-      }))
-    })
+          { limit, afterImageId },
+        )
+        const ids = JSON.stringify(leased.map((row) => Number(row['image_id'])))
+        const rows = await findImages(
+          trx,
+          'i.image_id in (select cast(value as int) from jsonb_array_elements_text(cast(:ids as jsonb)))',
+          { ids },
+        )
+        return rows.map((image) => ({
+          imageId: image.imageId,
+          fence: image.fence,
+          queue: image.queue,
+          priority: image.priority,
+          request: requestFor(image),
+        }))
+      }),
+    )
 
   return {
     leaseForPublication,
@@ -79,7 +82,7 @@ export const makePublication = (knex: Knex): PublicationPart => {
               knex,
               `with lost as (
                  select i.image_id from pixl_pipeline.image i
-                 where i.state in ('requested', 'awaiting') and i.queue = :queue
+                 where i.state in ('requested', 'awaiting') and i.exported_at is null and i.queue = :queue
                    and i.published_at <= ${now} - :olderThanMs * interval '1 millisecond'
                  order by i.image_id for update)
                update pixl_pipeline.image i set published_at = null

@@ -12,6 +12,7 @@ import {
   begin,
   claimed,
   deliver,
+  folder,
   key,
   leaseMs,
   names,
@@ -250,6 +251,52 @@ export const extractRepositoryContract: ReadonlyArray<Clause<ExtractRepositoryHa
       expect(await succeed(h.repository.leaseForPublication(10, 0))).to.deep.equal([])
       expect(await tag(h.repository.claim(syntheticRequest(1), worker, leaseMs))).to.equal('Finished')
       expect((await only(h)).state).to.equal('exported')
+    },
+  },
+  {
+    title: 'keeps the study date and the time of export that another system wrote',
+    run: async (h) => {
+      const at = new Date('2024-02-03T04:05:06.789Z')
+      await h.writeForeignRow({ request: syntheticRequest(1), exportedAt: null })
+      await record(h, { ...syntheticRequest(1), studyDate: '1999-01-01' })
+      expect((await only(h)).studyDate).to.equal(syntheticRequest(1).studyDate)
+      const { token } = await claimed(h, syntheticRequest(1))
+      await succeed(h.repository.recordDelivery(token, folder, 'uploaded', object))
+      await succeed(h.repository.release(token, 0))
+      await h.exportForeign(syntheticRequest(1), at)
+      expect(await tag(h.repository.claim(syntheticRequest(1), worker, leaseMs))).to.equal('Finished')
+      expect((await only(h)).deliveries.map(({ deliveredAt }) => deliveredAt)).to.deep.equal([at])
+    },
+  },
+  {
+    title: 'publishes nothing again that another system exported',
+    run: async (h) => {
+      await record(h, syntheticRequest(1))
+      await succeed(h.repository.stampPublished(await succeed(h.repository.leaseForPublication(10, 0))))
+      await h.exportForeign(syntheticRequest(1), new Date('2024-02-03T04:05:06.789Z'))
+      expect(await succeed(h.repository.forgetPublished('primary', 0))).to.equal(0)
+    },
+  },
+  {
+    title: 'leases a row for publication under the fence it had then, whatever claims it meanwhile',
+    run: async (h) => {
+      await record(h, syntheticRequest(1))
+      const [leased, claim] = await Promise.all([
+        succeed(h.repository.leaseForPublication(10, 0)),
+        claimed(h, syntheticRequest(1)),
+      ])
+      for (const { fence } of leased) expect(fence).to.be.below(claim.token.fence)
+    },
+  },
+  {
+    title: 'answers a claim with the row as it was claimed, whatever happens to it meanwhile',
+    run: async (h) => {
+      await record(h, syntheticRequest(1))
+      const [claim] = await Promise.all([
+        succeed(h.repository.claim(syntheticRequest(1), worker, leaseMs)),
+        succeed(h.repository.move('hold', {})),
+      ])
+      if (claim._tag === 'Claimed') expect(claim.image).to.include({ state: 'claimed', leaseOwner: worker })
     },
   },
   {

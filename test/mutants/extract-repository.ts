@@ -317,6 +317,41 @@ export const mutants: ReadonlyArray<Mutant<ExtractRepositoryHarness>> = [
     countingAs((counts) => ({ ...counts, states: { ...counts.states, exported: 0 } })),
   ),
   mutant(
+    'takes over the date of the request',
+    ['keeps the study date and the time of export that another system wrote'],
+    telling(() => ({ studyDate: '1999-01-01' })),
+  ),
+  mutant(
+    'forgets publications of what another system exported',
+    ['publishes nothing again that another system exported'],
+    () => ({ forgetPublished: () => TE.right(1) }),
+  ),
+  mutant(
+    'tells a later fence than that of the publication',
+    ['leases a row for publication under the fence it had then, whatever claims it meanwhile'],
+    // Without a step in between, which would let the claim go first.
+    (honest) => ({
+      leaseForPublication: (limit, after) => () =>
+        honest
+          .leaseForPublication(limit, after)()
+          .then(E.map((page) => page.map((each) => ({ ...each, fence: each.fence + 1 })))),
+    }),
+  ),
+  mutant(
+    'reads a claimed row a moment later',
+    ['answers a claim with the row as it was claimed, whatever happens to it meanwhile'],
+    (honest) => ({
+      claim: (request, owner, leaseMs) => () =>
+        honest
+          .claim(request, owner, leaseMs)()
+          .then(
+            E.map((claim) =>
+              claim._tag === 'Claimed' ? { ...claim, image: { ...claim.image, state: 'held' } } : claim,
+            ),
+          ),
+    }),
+  ),
+  mutant(
     'counts a study twice',
     ['counts that add up for every project, apart from the others'],
     countingAs((counts) => ({ ...counts, total: counts.total + 1 })),
