@@ -71,7 +71,7 @@ export const demoCommand = async (host: CliHost): Promise<ExitCode> => {
   const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
   for (const line of [
     '',
-    `Exactly what this hospital must give (its failed studies are damaged on purpose), in ${(result.right.durationMs / 1000).toFixed(1)} s. What to type next:`,
+    `Exactly what this hospital must give (its failed studies fail on purpose), in ${(result.right.durationMs / 1000).toFixed(1)} s. What to type next:`,
     `  npx pixl status --state ${quoted(state)}`,
     `  npx pixl audit --state ${quoted(state)}`,
     `  npx pixl explain --state ${quoted(state)} PSEUDO_STUDY_UID      (a file name above, without .zip)`,
