@@ -13,7 +13,6 @@ import { makeExplain } from '../application/explain.js'
 import { makeNaming } from '../application/naming.js'
 import { makeReplay } from '../application/replay.js'
 import { invalidInput } from '../domain/errors.js'
-import { known, SecretName } from '../domain/identifiers.js'
 import { createEmbeddedApplication, heldBy } from './embedded.js'
 import { statePaths } from './folders.js'
 import { askOther } from './questions.js'
@@ -51,9 +50,9 @@ const openPostgres = (database: DatabaseSettings, settings: Settings, environmen
         invalidInput('PostgreSQL (PIXL_DB_HOST)', 'was set up by a newer version of this program', 'use that version'),
       )
     const secrets = makeEnvironmentSecretStore(environment)
-    const keyName = known(SecretName, settings.installationKeyName)
-    const installationKey = await orRefuse(secrets.read(keyName))
-    expectKey(installationKey, keyName)
+    const { installationKeyName } = settings
+    const installationKey = await orRefuse(secrets.read(installationKeyName))
+    expectKey(installationKey, installationKeyName)
     const extracts = makePostgresExtractRepository(knex)
     const naming = makeNaming({ installationKey, localSalt: settings.localSalt, randomSalt: () => '', secrets })
     const destinations = makeDestinations(() => undefined, null)

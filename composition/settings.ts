@@ -2,6 +2,7 @@ import * as t from 'io-ts'
 import * as E from 'fp-ts/lib/Either.js'
 import type { InvalidInput } from '../domain/errors.js'
 import { invalidInput } from '../domain/errors.js'
+import { known, SecretName } from '../domain/identifiers.js'
 import type { Secret } from '../domain/sensitive.js'
 import { sensitive } from '../domain/sensitive.js'
 
@@ -21,13 +22,19 @@ const numberText = (name: string, keeps: (value: number) => boolean): t.Type<num
 
 const wholeFrom1 = numberText('a whole number from 1', (value) => Number.isInteger(value) && value >= 1)
 const port = numberText('a port number', (value) => Number.isInteger(value) && value > 0 && value < 65_536)
+const secretName = new t.Type<SecretName, string, unknown>(
+  'a name of letters, digits and hyphens',
+  SecretName.is,
+  (u, context) => (SecretName.is(u) ? t.success(u) : t.failure(u, context)),
+  String,
+)
 const logLevels = { trace: null, debug: null, info: null, warn: null, error: null, fatal: null, silent: null } as const
 
 /** The environment variables this program reads; every one is optional here. */
 const EnvironmentCodec = t.partial({
   LOG_LEVEL: t.keyof(logLevels),
   LOCAL_SALT_VALUE: t.string,
-  AZURE_KEY_VAULT_SECRET_NAME: t.string,
+  AZURE_KEY_VAULT_SECRET_NAME: secretName,
   PIXL_MAX_MESSAGES_IN_FLIGHT: wholeFrom1,
   PIXL_DB_HOST: t.string,
   PIXL_DB_PORT: port,
@@ -50,7 +57,7 @@ export interface Settings {
   readonly logLevel: keyof typeof logLevels
   readonly localSalt: Secret
   /** Name of the installation key in the secret store. */
-  readonly installationKeyName: string
+  readonly installationKeyName: SecretName
   readonly maxInFlight: number
   /** Null when `PIXL_DB_HOST` is not set. */
   readonly database: DatabaseSettings | null
@@ -79,7 +86,7 @@ export const readSettings = (environment: Environment): E.Either<InvalidInput, S
   return E.right({
     logLevel: env.LOG_LEVEL ?? 'info',
     localSalt: sensitive(env.LOCAL_SALT_VALUE ?? ''),
-    installationKeyName: env.AZURE_KEY_VAULT_SECRET_NAME ?? 'pixl-installation-key',
+    installationKeyName: env.AZURE_KEY_VAULT_SECRET_NAME ?? known(SecretName, 'pixl-installation-key'),
     maxInFlight: env.PIXL_MAX_MESSAGES_IN_FLIGHT ?? 5,
     database:
       env.PIXL_DB_HOST === undefined
