@@ -58,10 +58,10 @@ export const makeAudit = (deps: {
     const auditHistory = async (image: ImageRecord): Promise<void> => {
       const history = await extracts.history(image.imageId)()
       if (E.isLeft(history)) throw history.left
-      const last = history.right[history.right.length - 1]
+      const last = history.right[history.right.length - 1]?.to
       // A study in hand may move between the two readings.
-      if (last !== undefined && last.to !== image.state && isEnd(image.state))
-        note('P1', image, `its history ends in ${last.to}, its state is ${image.state}`)
+      if (last !== image.state && isEnd(image.state))
+        note('P1', image, `its history ends in ${last ?? 'nothing'}, its state is ${image.state}`)
     }
 
     const auditDelivery = async (image: ImageRecord, delivery: ImageRecord['deliveries'][number]): Promise<void> => {
