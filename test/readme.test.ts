@@ -9,7 +9,9 @@ import { makeFolderImageUploader } from '../adapters/folder/image-uploader.js'
 import { makeMemoryImageUploader } from '../adapters/memory/image-uploader.js'
 import { makeSyntheticHospital } from '../adapters/synthetic/hospital.js'
 import { exitCodes } from '../adapters/cli/host.js'
+import { statePaths } from '../composition/folders.js'
 import { imageStates } from '../domain/extract.js'
+import * as contract from './contract/index.js'
 import type { Consumer, Ended } from './support/consumer.js'
 import { makeConsumer } from './support/consumer.js'
 import type { Snippet } from './support/readme.js'
@@ -77,6 +79,19 @@ describe('README', () => {
       const said = `\`atomic: ${supports.atomic}, verbatim: ${supports.verbatim}, verification: '${supports.verification}'\``
       expect(readme).to.contain(`| \`${name}\` | ImageUploader | ${said} |`)
     }
+  })
+
+  it('lists adapters that are there, and the suite of every port', async () => {
+    const rows = [...readme.matchAll(/^\| ((?:`[\w-]+\/[\w-]+`(?:, )?)+) \| /gm)].map(([, cell]) => cell!)
+    const adapters = rows.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!))
+    expect(adapters.length).to.be.greaterThan(10)
+    for (const adapter of adapters) await stat(join(root, 'adapters', `${adapter}.ts`))
+    const suites = Object.keys(contract).filter((name) => name.endsWith('Contract') && name !== 'verifyContract')
+    expect([...readme.matchAll(/\| `(\w+Contract)` \|/g)].map(([, name]) => name)).to.have.members(suites)
+  })
+
+  it('tells what is in the state directory', () => {
+    for (const name of Object.values(statePaths(''))) expect(readme).to.match(new RegExp(`^\\| .*\`${name}/?\``, 'm'))
   })
 
   it('explains every exit code', () => {
