@@ -63,6 +63,9 @@ export const listOf = <A>(
 const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
   typeof u === 'object' && u !== null && !Array.isArray(u)
 
+/** A key as it may be shown: a misspelt one is, what was pasted into the wrong file could be anything. */
+const shownKey = (key: string): string => (/^[a-z_]{1,40}$/.test(key) ? key : '(another key)')
+
 /** A mapping with these keys and no others. */
 export const strictRecord = <F extends Fields>(expected: string, fields: F): StrictDecoder<Decoded<F>> =>
   strictDecoder(expected, (u, context) => {
@@ -78,7 +81,7 @@ export const strictRecord = <F extends Fields>(expected: string, fields: F): Str
     const known = Object.keys(fields).join(', ')
     for (const key of Object.keys(u).filter((name) => !Object.hasOwn(fields, name))) {
       const nothing = strictDecoder<never>(`no such key; known here: ${known}`, t.failure)
-      errors.push({ value: u[key], context: t.appendContext(context, key.slice(0, 64), nothing, u[key]) })
+      errors.push({ value: u[key], context: t.appendContext(context, shownKey(key), nothing, u[key]) })
     }
     return errors.length > 0 ? t.failures(errors) : t.success(values as Decoded<F>)
   })

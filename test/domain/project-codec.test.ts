@@ -301,6 +301,13 @@ describe('project configuration', () => {
   it('does not take a key from the prototype of the object', () =>
     expect(problemsOf(Object.create(minimal))).to.have.length(3))
 
+  it('names an unknown key only when it could be a misspelt one', () => {
+    for (const key of ['Smith^John', 'RZ4711815', 'a'.repeat(41)])
+      expect(problemsOf({ [key]: 1 }).join())
+        .to.match(/\(another key\): expected no such key/)
+        .and.not.include(key)
+  })
+
   it('takes the name __proto__ for an unknown key', () =>
     expect(problemsOf({ ...minimal, ['__proto__']: {} })[0]).to.match(/^__proto__: expected no such key/))
 
