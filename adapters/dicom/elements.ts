@@ -4,10 +4,10 @@ import type { ByteWindow } from './byte-window.js'
 import { unreadable } from './byte-window.js'
 
 /**
- * Values up to this size are given to the visitor, so all with a 16-bit length; of larger ones, and of pixels, it learns
- * only where they are.
+ * Values up to this size are given to the visitor, so all that people write and the private headers of scanners; of
+ * larger ones, and of pixels, it learns only where they are.
  */
-export const heldBytes = 64 * 1024
+export const heldBytes = 1024 * 1024
 /** Sequences deeper than this are refused: no standard object comes near it, hostile ones would exhaust the memory. */
 const maxDepth = 32
 const undefinedLength = 0xffffffff

@@ -33,6 +33,15 @@ export const encodeElement = (tag: Tag, vr: string, value: Buffer, implicit: boo
   return Buffer.concat(odd ? [...parts, Buffer.from([padding(vr)])] : parts)
 }
 
+/**
+ * What stands before and after a value that gets one byte longer, to a length that is even. Throws `UnreadableStudy` when
+ * the length does not fit the header.
+ */
+export const paddedEncoding = (tag: Tag, vr: string, length: number, implicit: boolean): readonly [Buffer, Buffer] => {
+  if (!implicit && !isLongVr(vr) && length > 0xffff) unreadable(`the new value of ${tagText(tag)} does not fit it`)
+  return [encodeHeader(tag, vr, length, implicit), Buffer.from([padding(vr)])]
+}
+
 /** The beginning of a sequence that ends with a delimiter; VR SQ, or UN around items in implicit VR. */
 export const encodeSequenceStart = (tag: Tag, vr: string, implicit: boolean): Buffer =>
   encodeHeader(tag, vr, undefinedLength, implicit)

@@ -160,7 +160,11 @@ export const readInstance = async (window: ByteWindow): Promise<Instance> => {
   const picked: Picked = { values: new Map(), seen: new Set() }
   const meta = await readInto(window, picked)
   const raw = (tag: Tag): string => trim(picked.values.get(tag)?.toString('latin1') ?? '')
-  const identifying = identifyingTags.map(raw).filter((text) => text.length >= shortestIdentifying)
+  // Several values, or several writings of a name, stand in kept texts one by one.
+  const identifying = identifyingTags
+    .flatMap((tag) => raw(tag).split(/[\\=]/))
+    .map(trim)
+    .filter((text) => text.length >= shortestIdentifying)
   return { ...meta, header: toHeader(picked.values), characterSet: raw(tags.characterSet), identifying }
 }
 

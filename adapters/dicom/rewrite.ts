@@ -5,7 +5,15 @@ import { unreadable } from './byte-window.js'
 import { standardVr } from './dictionary.js'
 import type { Element, Verdict, Visitor } from './elements.js'
 import { beginsWithItem, heldValue, pixelDataTag } from './elements.js'
-import { encodeElement, encodeSequenceStart, itemEnd, itemStart, replacementOf, sequenceEnd } from './encoding.js'
+import {
+  encodeElement,
+  encodeSequenceStart,
+  itemEnd,
+  itemStart,
+  paddedEncoding,
+  replacementOf,
+  sequenceEnd,
+} from './encoding.js'
 import type { Instance } from './header.js'
 import { tags } from './header.js'
 import type { Output } from './output.js'
@@ -31,7 +39,8 @@ const wellKnownUid = /^1\.2\.840\.10008(\.\d{1,4}){1,9}$/
 
 /** VRs that hold text somebody typed, and so may hold what identifies a patient. */
 const typedVrs: ReadonlySet<string> = new Set('AE CS LO LT PN SH ST UC UR UT'.split(' '))
-const bytesVrs: ReadonlySet<string> = new Set('OB OD OF OL OV OW UN'.split(' '))
+/** VRs that hold numbers and dates as text: an identifier of digits may stand inside another number there. */
+const numberVrs: ReadonlySet<string> = new Set('AS DA DS DT IS TM'.split(' '))
 
 /** The name an original UID leaves under. */
 export const newUid = ({ instance, pseudonyms }: Pick<Rewriting, 'instance' | 'pseudonyms'>, uid: string): string =>
@@ -117,15 +126,28 @@ export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { 
   const put = (element: Element, vr: string, value: Buffer): void =>
     output.put(encodeElement(element.tag, vr, value, element.implicit))
 
-  const copy = ({ bytes, start, valueStart, length }: Element): void => {
+  const copy = (element: Element): void => {
+    const { tag, vr, bytes, start, valueStart, length, implicit } = element
     const end = valueStart + (length ?? 0)
-    if (bytes.length === end - start) output.put(bytes)
+    if ((length ?? 0) % 2 === 1) {
+      // PS3.5 section 7.1.1 allows no odd length, and some receivers refuse it.
+      const [header, padding] = paddedEncoding(tag, vr || standardVr(tag) || 'UN', length! + 1, implicit)
+      output.put(header)
+      output.copy(valueStart, end)
+      output.put(padding)
+    } else if (bytes.length === end - start) output.put(bytes)
     else output.copy(start, end)
   }
 
-  const holdsIdentifier = (element: Element): boolean => {
+  /** Whether a value must not leave as it is: it holds an identifier, or is text too long to be searched. */
+  const isSuspect = (element: Element, vr: string): boolean => {
+    if (element.tag === pixelDataTag && !typedVrs.has(vr)) return false
     const value = heldValue(element)
-    return value !== null && identifying.some((text) => value.includes(text))
+    if (value === null) return typedVrs.has(vr)
+    const found = identifying.filter((text) => value.includes(text))
+    if (found.length === 0 || !numberVrs.has(vr)) return found.length > 0
+    const values = value.toString('latin1').split('\\').map(trim)
+    return found.map(String).some((text) => /[^\d.+-]/.test(text) || values.includes(text))
   }
 
   const renamedUids = (element: Element): void => {
@@ -143,7 +165,8 @@ export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { 
   const keepUid = (element: Element): void => {
     const text = heldValue(element)?.toString('latin1') ?? 'too long'
     const uids = trimEnd(text).split('\\').map(trim)
-    const harmless = /^[0-9. \\]*\0*$/.test(text) && !uids.some((uid) => ownUids.has(uid))
+    const plain = /^[0-9. \\]*\0*$/.test(text) && !uids.some((uid) => ownUids.has(uid))
+    const harmless = plain && !isSuspect(element, 'UI')
     if (harmless && !identityTags.has(element.tag)) copy(element)
     else renamedUids(element)
   }
@@ -151,10 +174,12 @@ export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { 
   const keep = (element: Element, vr: string): void => {
     if (standardVr(element.tag) === 'SQ' && vr !== 'SQ')
       unreadable(`${tagText(element.tag)} is a sequence but its value representation is ${vr}`)
+    // In implicit VR some readers would take it for a sequence, and find in it what the scheme does not list.
+    if (beginsWithItem(element) && element.tag !== pixelDataTag)
+      unreadable(`${tagText(element.tag)} holds items but its value representation is ${vr}`)
     if (vr === 'UI') return keepUid(element)
     if (element.depth > 0 && element.tag === tags.patientId) return putPatientId(element)
-    const suspect = typedVrs.has(vr) || (bytesVrs.has(vr) && element.tag !== pixelDataTag)
-    if (!suspect || !holdsIdentifier(element)) return copy(element)
+    if (!isSuspect(element, vr)) return copy(element)
     const replacement = replacementOf(vr)
     if (replacement !== null) put(element, vr, replacement)
   }
@@ -217,6 +242,7 @@ export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { 
   const pixels = (element: Element, action: TagAction): Verdict => {
     if (action !== 'keep' || levels[levels.length - 1]!.replaceAll)
       return unreadable(`the scheme says ${action} for ${tagText(element.tag)}, which holds pixels`)
+    if (element.tag !== pixelDataTag) unreadable(`${tagText(element.tag)} is in fragments, as only pixel data may be`)
     fragmentsFrom = element.start
     return 'enter'
   }

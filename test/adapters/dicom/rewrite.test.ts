@@ -72,14 +72,14 @@ describe('dicom Deidentifier, rewriting', () => {
       expect(await rest(ctInstance(), {}, { transferSyntax })).to.deep.equal([])
   })
 
-  it('keeps elements byte for byte, odd lengths included', async () => {
-    const more = [el(0x00081030, 'LO', Buffer.from('ODD')), el(0x00091001, 'UN', Buffer.from([1, 2, 3, 4]))]
+  it('keeps elements byte for byte, with odd lengths made even', async () => {
+    const more = [el(0x00081030, 'LO', Buffer.from('ODD')), el(0x00091001, 'UN', Buffer.from([1, 2, 3]))]
     const keep = { 0x00081030: 'keep', 0x00091001: 'keep', 0x7fe00010: 'keep' } as const
     for (const transferSyntax of [syntaxes.explicit, syntaxes.implicit])
       expect(await rest(ctInstance({}, more), keep, { transferSyntax })).to.deep.equal([
         `(0008,0005)=${text('ISO_IR 100')}`,
-        '(0008,1030)=4f4444',
-        '(0009,1001)=01020304',
+        '(0008,1030)=4f444420',
+        '(0009,1001)=01020300',
         pixels,
       ])
   })
@@ -250,6 +250,33 @@ describe('dicom Deidentifier, rewriting', () => {
     const bytes = await rewrite(ctInstance({}, more), keep)
     expect(bytes.includes('ZZLEAK')).to.equal(false)
     expect(bytes.includes(originalStudyUid)).to.equal(false)
+  })
+
+  it('lets no identifier leave in long text, nor text too long to be searched', async () => {
+    for (const length of [100_000, 2_000_000]) {
+      const long = Buffer.concat([Buffer.alloc(length, 'x'), Buffer.from('MRN-ZZLEAK-1')])
+      const keep = { 0x0040a160: 'keep' } as const
+      expect(await rest(ctInstance({}, [el(0x0040a160, 'UT', long)]), keep)).to.deep.equal([
+        `(0008,0005)=${text('ISO_IR 100')}`,
+        `(0040,A160)=${text('ANONYMIZED')}`,
+      ])
+    }
+  })
+
+  it('replaces a number or date that is an identifier, and keeps one that only contains its digits', async () => {
+    const more = [
+      el(0x00080023, 'DA', '19391224'),
+      el(0x00200013, 'IS', '4711815'),
+      el(0x00281052, 'DS', '0.4711815'),
+      el(0x00281053, 'DS', '1\\4711815'),
+    ]
+    const keep = Object.fromEntries(more.map(({ tag }) => [tag, 'keep' as const]))
+    expect(await rest(ctInstance({ patientId: '4711815' }, more), keep)).to.deep.equal([
+      `(0008,0023)=${text('00010101')}`,
+      `(0020,0013)=${text('0 ')}`,
+      `(0028,1052)=${text('0.4711815 ')}`,
+      `(0028,1053)=${text('0 ')}`,
+    ])
   })
 
   it('drops preamble, application titles, private meta, group lengths, curves and padding', async () => {
