@@ -221,6 +221,24 @@ export const claimClauses: ReadonlyArray<Clause<ExtractRepositoryHarness>> = [
     },
   },
   {
+    title: 'sends a study anew to destinations that have it without the series asked for since',
+    run: async (h) => {
+      const token = await begin(h, syntheticRequest(1, { series: ['1.1'] }))
+      await succeed(h.repository.recordDelivery(token, folder, 'delivered', object))
+      await succeed(h.repository.scheduleRetry(token, 0, true, 'Unavailable'))
+      const again = await claimed(h, syntheticRequest(1))
+      expect(again.image.deliveries.map(({ state }) => state)).to.deep.equal(['delivered'])
+      await record(h, syntheticRequest(1, { series: ['1.2'] }))
+      await succeed(h.repository.scheduleRetry(again.token, 0, true, 'Unavailable'))
+      const [delivery] = (await claimed(h, syntheticRequest(1))).image.deliveries
+      expect([delivery?.state, delivery?.deliveredAt, delivery?.remoteName]).to.deep.equal([
+        'pending',
+        null,
+        object.remoteName,
+      ])
+    },
+  },
+  {
     title: 'keeps the series of the work in hand while a study awaits an answer',
     run: async (h) => {
       const token = await begin(h, syntheticRequest(1, { series: ['1.1'] }))
@@ -242,6 +260,21 @@ export const claimClauses: ReadonlyArray<Clause<ExtractRepositoryHarness>> = [
       await h.elapse(10_001)
       await succeed(h.repository.expireAwaiting(2))
       expect(await states(h)).to.deep.equal([['failed', 'RetriesExhausted']])
+    },
+  },
+  {
+    title: 'sends a study anew to destinations that had only accepted it when a wait ends',
+    run: async (h) => {
+      const token = await begin(h, syntheticRequest(1))
+      await succeed(h.repository.recordDelivery(token, folder, 'delivered', object))
+      await succeed(h.repository.recordDelivery(token, elsewhere, 'uploaded', object))
+      await succeed(h.repository.markAwaiting(token, 1000, 10_000))
+      await h.elapse(10_001)
+      await succeed(h.repository.expireAwaiting(2))
+      expect((await only(h)).deliveries.map(({ destination, state }) => [destination, state])).to.have.deep.members([
+        ['folder', 'delivered'],
+        ['elsewhere', 'pending'],
+      ])
     },
   },
   {

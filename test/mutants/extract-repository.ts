@@ -4,7 +4,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import { makeMemoryClock } from '../../adapters/memory/clock.js'
 import { makeMemoryExtractRepository } from '../../adapters/memory/extract-repository.js'
 import { unavailable } from '../../domain/errors.js'
-import type { ImageEvent, ImageRecord } from '../../domain/extract.js'
+import type { ImageDelivery, ImageEvent, ImageRecord } from '../../domain/extract.js'
 import { known, WorkerId } from '../../domain/identifiers.js'
 import { revealOr } from '../../domain/sensitive.js'
 import type { StudyRequest } from '../../domain/study.js'
@@ -63,6 +63,8 @@ const recording =
       },
     }
   }
+
+const delivered = (delivery: ImageDelivery): ImageDelivery => ({ ...delivery, state: 'delivered' })
 
 const countingAs =
   (lie: (counts: ProjectCounts) => ProjectCounts) =>
@@ -255,6 +257,20 @@ export const mutants: ReadonlyArray<Mutant<ExtractRepositoryHarness>> = [
       'keeps the deadline of a wait that is checked and goes on',
     ],
     () => ({ expireAwaiting: () => TE.right(0) }),
+  ),
+  mutant(
+    'forgets that series were asked for since a delivery',
+    ['sends a study anew to destinations that have it without the series asked for since'],
+    claiming((claim) =>
+      claim._tag === 'Claimed'
+        ? { ...claim, image: { ...claim.image, deliveries: claim.image.deliveries.map(delivered) } }
+        : claim,
+    ),
+  ),
+  mutant(
+    'takes what was accepted for delivered when a wait ends',
+    ['sends a study anew to destinations that had only accepted it when a wait ends'],
+    telling(({ state, deliveries }) => (state === 'requested' ? { deliveries: deliveries.map(delivered) } : {})),
   ),
   mutant('begins every wait anew', ['keeps the deadline of a wait that is checked and goes on'], (honest) => {
     let waits = 0
