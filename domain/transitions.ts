@@ -112,7 +112,8 @@ export const mergeRequest = (image: ImageRecord, more: MergedRequest, now: Date)
   const reopens =
     image.state === 'exported' || image.state === 'skipped'
       ? seriesGrew(image.series, series)
-      : (image.state === 'failed' || image.state === 'absent') && anotherExtract
+      : // What another system exported counts as exported, whatever became of it here.
+        (image.state === 'failed' || image.state === 'absent') && anotherExtract && image.exportedAt === null
   return {
     ...(reopens ? moved(merged, 'reopen', reopened(now, image)) : moved(merged, 'merge', {})),
     from: image.state,
