@@ -118,7 +118,12 @@ describe('local socket', () => {
 
   it('refuses an answer that is no JSON or breaks off', async () => {
     for (const said of ['garbage\n', '{"half": ', '']) {
-      const other: Server = createServer((socket: Socket) => socket.on('error', () => undefined).resume().end(said))
+      const other: Server = createServer((socket: Socket) =>
+        socket
+          .on('error', () => undefined)
+          .resume()
+          .end(said),
+      )
       const place = `${path}-${said.length}`
       await new Promise<void>((done) => other.listen(place, done))
       expect(await refusalOf(askLocally(place, 1)), said).to.not.equal('answered')
