@@ -106,8 +106,8 @@ export const parseYaml = (text: string): E.Either<ReadonlyArray<Problem>, YamlFi
     line: lineOf(pos[0]),
     text: findings[code] ?? `is not valid YAML (${code})`,
   }))
-  // What is odd in a document that is not YAML is of no interest.
-  const problems = found.length > 0 ? found : findOddities(document, lineAt)
+  // What else is odd in a document that is not YAML is of no interest, and mostly follows from the first fault.
+  const problems = found.length > 0 ? found.slice(0, 1) : findOddities(document, lineAt)
   if (problems.length > 0) return E.left(problems)
   return E.tryCatch(
     () => ({
