@@ -90,9 +90,9 @@ const secretsOf = (project: ProjectSlug): Target => `secrets of project ${projec
  * Carries one requested study from the archive to its destinations and records how it ended. The message is
  * acknowledged once that is recorded, never before; when nothing can be recorded it comes back.
  */
-export const makeProcessRequest = (
-  deps: ProcessRequestDeps,
-): ((delivery: Delivery<StudyRequest>) => Task<Disposition>) => {
+export type ProcessRequest = (delivery: Delivery<StudyRequest>) => Task<Disposition>
+
+export const makeProcessRequest = (deps: ProcessRequestDeps): ProcessRequest => {
   const { breakers, extracts, leases, limiter, naming, settings } = deps
   let aloneInHand = 0
   /** Names recorded since the claim was made: the claimed row does not have them. */

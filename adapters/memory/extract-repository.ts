@@ -25,6 +25,11 @@ export interface MemoryExtractRepository extends ExtractRepository {
   readonly writeForeignRow: (row: ForeignRow) => Promise<void>
   /** Sets the time of export the way the Python services do. */
   readonly exportForeign: (request: StudyRequest, at: Date) => Promise<void>
+  /** The rows as they are now. */
+  readonly rows: () => ReadonlyArray<ImageRecord>
+  readonly row: (imageId: number) => ImageRecord | undefined
+  /** Changes a row past every rule, for tests that break something on purpose. */
+  readonly spoil: (imageId: number, change: (image: ImageRecord) => ImageRecord) => void
 }
 
 interface Stored {
@@ -309,6 +314,12 @@ export const makeMemoryExtractRepository = (clock: Clock): MemoryExtractReposito
     writeForeignRow: async ({ request, exportedAt }) => {
       const [image] = recordAll([request], () => ({ ours: null, foreign: [] }), 1, '', now()).inserted
       insert({ ...image!, exportedAt, requests: [] }, true)
+    },
+    rows: () => selected({}).map(({ image }) => image),
+    row: (imageId) => rows.get(imageId)?.image,
+    spoil: (imageId, change) => {
+      const row = rows.get(imageId)
+      if (row !== undefined) row.image = change(row.image)
     },
     exportForeign: async (request, at) => {
       for (const row of find(request.project, requestIdentity(request))) row.image = { ...row.image, exportedAt: at }
