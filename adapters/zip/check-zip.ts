@@ -22,6 +22,8 @@ interface OpenZip {
 }
 
 const blockBytes = 1_048_576
+/** A local header has at least this (APPNOTE 4.3.7). */
+const localHeaderBytes = 30
 const options: yauzl.Options = { lazyEntries: true, autoClose: false }
 
 const damaged = (problem: string): ZipCheck => ({ _tag: 'Damaged', problem })
@@ -49,7 +51,10 @@ const checkEntries = async (opened: OpenZip): Promise<ZipCheck> => {
   const folders = new Set<string>()
   const block = Buffer.allocUnsafe(Math.min(blockBytes, opened.zip.fileSize))
   let bytes = 0
+  let end = 0
   for await (const entry of opened.zip.eachEntry()) {
+    if (entry.relativeOffsetOfLocalHeader < end) return damaged('entries overlap or stand in another order')
+    end = entry.relativeOffsetOfLocalHeader + localHeaderBytes + entry.uncompressedSize
     if (names.has(entry.fileName)) return damaged('two entries have the same name')
     names.add(entry.fileName)
     folders.add(entry.fileName.slice(0, Math.max(0, entry.fileName.lastIndexOf('/'))))

@@ -150,6 +150,16 @@ describe('zip check', () => {
     expect(await checkZipBytes(twice)).to.deep.equal({ _tag: 'Damaged', problem: 'two entries have the same name' })
   })
 
+  it('refuses two entries that share their content', async () => {
+    const zip = await zipOf(entry('a', Buffer.from('same')), entry('b', Buffer.from('same')))
+    const second = zip.lastIndexOf('PK\u0001\u0002')
+    zip.writeUInt32LE(0, second + 42)
+    expect(await checkZipBytes(zip)).to.deep.equal({
+      _tag: 'Damaged',
+      problem: 'entries overlap or stand in another order',
+    })
+  })
+
   it('answers, and never throws, whatever the bytes', async () => {
     const whole = await sample()
     const mutilated = fc
