@@ -68,6 +68,9 @@ const identifierProblem = (column: keyof CohortRow, text: string): RowProblem | 
 const uidProblem = (column: keyof CohortRow, text: string): RowProblem | null =>
   text === '' || uidPattern.test(text) ? null : problem(column, 'expected a DICOM UID (PS3.5 section 9.1)')
 
+/** Whether a database and a message can hold the text. */
+const isStorable = (text: string): boolean => !/[\p{Surrogate}\0]/u.test(text)
+
 /** pandas writes a whole number with a decimal point once its column holds a gap. */
 const wholeNumber = /^[+-]?\d{1,38}(\.0*)?$/
 
@@ -115,6 +118,7 @@ export const rowProblemOf = (row: CohortRow): RowProblem | WithoutIdentifier | n
     identifierProblem('accessionNumber', row.accessionNumber) ??
     uidProblem('studyUid', row.studyUid) ??
     seriesProblem(row.seriesUid) ??
+    (isStorable(row.projectName) ? null : problem('projectName', 'expected text without NUL')) ??
     (isCalendarDate(row.studyDate) ? null : problem('studyDate', 'expected a date YYYY-MM-DD')) ??
     (isTimestamp(row.extractGeneratedTimestamp)
       ? null
@@ -161,9 +165,17 @@ const TimestampText = new t.Type<string, string, unknown>(
   String,
 )
 
+/** The name of a project, as the database and messages will hold it. */
+const ProjectNameText = new t.Type<string, string, unknown>(
+  'string without NUL and unpaired surrogates',
+  (u): u is string => typeof u === 'string' && isStorable(u),
+  (u, context) => (typeof u === 'string' && isStorable(u) ? t.success(u) : t.failure(u, context)),
+  String,
+)
+
 /** The parts of an OMOP ES `extract_summary.json` a cohort needs: the project's name and when it was extracted. */
 export const ExtractSummary = t.type(
-  { settings: t.type({ cdm_source_name: t.string }, 'object with cdm_source_name'), datetime: TimestampText },
+  { settings: t.type({ cdm_source_name: ProjectNameText }, 'object with cdm_source_name'), datetime: TimestampText },
   'object with settings and datetime',
 )
 export type ExtractSummary = t.TypeOf<typeof ExtractSummary>

@@ -68,6 +68,15 @@ describe('cohort rows', () => {
       expect(isTimestamp(text), text).to.equal(false)
   })
 
+  it('name no project that neither a database nor a message can hold', () => {
+    for (const projectName of ['a\0', 'a\ud800'])
+      expect(rowProblemOf({ ...row, projectName })).to.deep.equal({
+        _tag: 'RowProblem',
+        column: 'projectName',
+        problem: 'expected text without NUL',
+      })
+  })
+
   it('are without identifier before they are wrong', () => {
     const nameless = { ...row, accessionNumber: '', studyUid: '', studyDate: 'x' }
     expect(rowProblemOf(nameless)).to.deep.equal({ _tag: 'WithoutIdentifier' })
@@ -119,7 +128,10 @@ describe('extract summaries', () => {
     expect(problems({ settings: { cdm_source_name: 5 } })).to.deep.equal(
       E.left({
         _tag: 'DecodeError',
-        problems: ['datetime: expected date and time YYYY-MM-DD HH:MM:SS', 'settings.cdm_source_name: expected string'],
+        problems: [
+          'datetime: expected date and time YYYY-MM-DD HH:MM:SS',
+          'settings.cdm_source_name: expected string without NUL and unpaired surrogates',
+        ],
       }),
     )
   })
