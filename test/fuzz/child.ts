@@ -1,9 +1,8 @@
 import { writeSync } from 'node:fs'
 import { makeRandom } from '../../adapters/synthetic/random.js'
 import { minimise } from './mutate.js'
-import type { OpenTarget } from './target.js'
+import type { OpenTarget, Target } from './target.js'
 import { Violation } from './target.js'
-import { targets } from './targets/index.js'
 
 /** What the parent wants to be run; the only argument, as JSON. */
 export interface Job {
@@ -11,6 +10,12 @@ export interface Job {
   readonly targets: ReadonlyArray<{ readonly name: string; readonly runs: number | null }>
   readonly seed: number
   readonly seconds: number
+  /** The module that exports the targets, when it is not that of the readers. */
+  readonly module?: string
+  /** Without a word for this long, a process hangs. */
+  readonly silenceMs?: number
+  /** More of the processor than any input of these sizes may take. */
+  readonly mostCpuMs?: number
 }
 
 /** What the child tells, one line of JSON each. */
@@ -26,8 +31,6 @@ export type Report =
     }
   | { readonly _tag: 'Done'; readonly target: string; readonly runs: number; readonly seconds: number }
 
-/** More of the processor than any input of these sizes may take. */
-const mostCpuMs = 4_000
 /** How far one input may raise the memory of the process beyond what the inputs before it took. */
 const mostGrowthKilobytes = 192 * 1024
 /** The first inputs fill caches and load native code. */
@@ -62,8 +65,9 @@ const brokenBy = async (target: OpenTarget, input: Uint8Array): Promise<{ broken
   }
 }
 
-const run = async (name: string, runs: number | null, seed: number, seconds: number): Promise<void> => {
-  const target = await targets.find((one) => one.name === name)!.open()
+const run = async (chosen: Target, runs: number | null, { seed, seconds, mostCpuMs = 4_000 }: Job): Promise<void> => {
+  const { name } = chosen
+  const target = await chosen.open()
   const known = new Set<string>()
   const started = performance.now()
   const left = (): boolean => performance.now() - started < seconds * 1000
@@ -93,5 +97,11 @@ const run = async (name: string, runs: number | null, seed: number, seconds: num
   tell({ _tag: 'Done', target: name, runs: done, seconds: (performance.now() - started) / 1000 })
 }
 
-const { targets: wanted, seed, seconds } = JSON.parse(process.argv[2]!) as Job
-for (const { name, runs } of wanted) await run(name, runs, seed, seconds)
+const job = JSON.parse(process.argv[2]!) as Job
+const { targets } = (await import(job.module ?? './targets/index.js')) as { targets: ReadonlyArray<Target> }
+for (const { name, runs } of job.targets)
+  await run(
+    targets.find((one) => one.name === name)!,
+    runs,
+    job,
+  )

@@ -29,6 +29,7 @@ export interface Tree {
 }
 
 const undefinedLength = 0xffffffff
+const pixelDataTag = 0x7fe00010
 const [itemTag, itemEndTag, sequenceEndTag] = [0xfffee000, 0xfffee00d, 0xfffee0dd]
 export const isLong = (vr: string): boolean => /^(O[BDFLVW]|SQ|SV|UC|UN|UR|UT|UV)$/.test(vr)
 
@@ -86,8 +87,9 @@ const readNode = (reader: Reader, implicit: boolean): Node => {
   const start = reader.at
   if (length === undefinedLength && (vr === 'OB' || vr === 'OW'))
     return { tag, vr, value: [], fragments: readFragments(reader), delimited: true }
-  const holdsItems =
-    vr === 'SQ' || ((implicit || vr === 'UN') && length >= 8 && bytes.readUInt32LE(start) === 0xe000fffe)
+  // Pixels may have any value: what looks like an item there is none.
+  const mayHoldItems = (implicit || vr === 'UN') && tag !== pixelDataTag
+  const holdsItems = vr === 'SQ' || (mayHoldItems && length >= 8 && bytes.readUInt32LE(start) === 0xe000fffe)
   if (length === undefinedLength)
     return { tag, vr, value: readItems(reader, null, implicit || vr === 'UN'), delimited: true }
   if (start + length > bytes.length) wrong('a value leaves the file')

@@ -138,7 +138,7 @@ export const mutateJson = (text: string, { dictionary }: Grammar, random: Random
         else if (typeof container[key] === 'number') container[key] += random.pick([-1, 1, 0.5, 1e9])
         break
       default:
-        container[key] = random.pick(values)
+        container[key] = structuredClone(random.pick(values))
     }
   }
   return Buffer.from(JSON.stringify(document))

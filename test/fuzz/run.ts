@@ -22,8 +22,8 @@ export interface Outcome {
 
 const child = fileURLToPath(new URL('./child.ts', import.meta.url))
 
-/** Without a word for this long, a process hangs: opening a target on a busy machine takes a few seconds. */
-const silenceMs = 30_000
+/** Opening a target on a busy machine takes a few seconds. */
+const usualSilenceMs = 30_000
 
 /**
  * Runs targets in a process of their own, which is ended when it hangs; its death (a native crash, no memory) is a
@@ -41,13 +41,15 @@ export const fuzz = (job: Job): Promise<ReadonlyArray<Outcome>> =>
     let last: { readonly target: string; readonly seed: number } | null = null
     let hung = false
     let complaint = ''
-    const watchdog = setTimeout(() => {
+    const end = (): void => {
       hung = true
       running.kill('SIGKILL')
-    }, silenceMs)
+    }
+    let watchdog = setTimeout(end, usualSilenceMs)
 
     createInterface(running.stdout).on('line', (line) => {
-      watchdog.refresh()
+      clearTimeout(watchdog)
+      watchdog = setTimeout(end, job.silenceMs ?? usualSilenceMs)
       const report = JSON.parse(line) as Report
       if (report._tag === 'Running') last = report
       else if (report._tag === 'Found') findings.push({ ...report, input: Buffer.from(report.input, 'base64') })

@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import type { Random } from '../../adapters/synthetic/random.js'
 import type { PixlError } from '../../domain/errors.js'
@@ -27,6 +31,10 @@ export class Violation extends Error {}
 export const promise: (kept: boolean, broken: string) => asserts kept = (kept, broken) => {
   if (!kept) throw new Violation(broken)
 }
+
+/** A fresh directory, in memory where there is such a thing: inputs are many, and disks slow. */
+export const makeScratch = (): Promise<string> =>
+  mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pixl-fuzz-'))
 
 /** Texts planted in inputs all begin like this. */
 export const markerPrefix = 'ZQMARK'

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { writeProjects } from '../../../adapters/synthetic/projects.js'
@@ -10,7 +9,7 @@ import { actionsFor } from '../../../domain/tags.js'
 import type { Grammar } from '../mutate.js'
 import { mutateText } from '../mutate.js'
 import type { Target } from '../target.js'
-import { makeMarker, orViolation, promise, promiseError } from '../target.js'
+import { makeMarker, makeScratch, orViolation, promise, promiseError } from '../target.js'
 
 const grammar: Grammar = {
   token: /"(?:[^"\\]|\\.)*"|[{}[\],:]|#.*|\n *|\s|[^\s"{}[\],:]+/g,
@@ -120,9 +119,9 @@ const slug = known(ProjectSlug, 'lung-nodules')
 /** A target that mutates one file of a project. */
 const catalogueOf = (name: string, file: string): Target => ({
   name,
-  runs: 120,
+  runs: 80,
   open: async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'pixl-fuzz-'))
+    const directory = await makeScratch()
     await writeProjects(directory)
     const path = join(directory, file)
     const valid = await readFile(path, 'utf8')

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { makeDuckdbCohortReader } from '../../../adapters/duckdb/cohort-reader.js'
@@ -12,7 +11,7 @@ import { makeRandom } from '../../../adapters/synthetic/random.js'
 import type { Grammar } from '../mutate.js'
 import { mutateBytes, mutateJson, mutateText } from '../mutate.js'
 import type { OpenTarget, Target } from '../target.js'
-import { makeMarker, orViolation, promise, promiseError, promiseNoMarker } from '../target.js'
+import { makeMarker, makeScratch, orViolation, promise, promiseError, promiseNoMarker } from '../target.js'
 import { promiseMessage } from './message.js'
 
 const rowsOf = (random: Random, count: number): ReadonlyArray<CohortRow> =>
@@ -66,7 +65,7 @@ interface Places {
 }
 
 const openPlaces = async (): Promise<Places> => {
-  const directory = await mkdtemp(join(tmpdir(), 'pixl-fuzz-'))
+  const directory = await makeScratch()
   const [inputs, temporary] = [join(directory, 'inputs'), join(directory, 'temporary')]
   await mkdir(inputs)
   await mkdir(temporary)
@@ -185,7 +184,7 @@ const csvRecords: Target = { name: 'csv-records', runs: 200, open: () => openCsv
 
 const csv: Target = {
   name: 'csv',
-  runs: 20,
+  runs: 10,
   open: () =>
     openCsv(async (input, { inputs, temporary }) => {
       const path = join(inputs, 'cohort.csv')
@@ -221,7 +220,7 @@ const jsonGrammar: Grammar = {
 /** A target that mutates one file of an extract. */
 const extractOf = (name: string, file: string, mutate: (valid: Buffer, random: Random) => Uint8Array): Target => ({
   name,
-  runs: 10,
+  runs: 6,
   open: async () => {
     const { inputs, temporary, close } = await openPlaces()
     const source = join(inputs, 'extract')

@@ -113,7 +113,7 @@ export const promiseMessage = async (request: StudyRequest): Promise<void> => {
 
 export const message: Target = {
   name: 'message',
-  runs: 4000,
+  runs: 3000,
   open: () =>
     Promise.resolve({
       make: (random) => random.pick([mutateText, mutateJson])(textOf(random), grammar, random),

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import * as yauzl from 'yauzl'
@@ -9,7 +8,7 @@ import { checkZip, checkZipBytes } from '../../../adapters/zip/check-zip.js'
 import { writeZip } from '../../../adapters/zip/write-zip.js'
 import { mutateBytes } from '../mutate.js'
 import type { Target } from '../target.js'
-import { makeMarker, orViolation, promise, promiseNoMarker } from '../target.js'
+import { makeMarker, makeScratch, orViolation, promise, promiseNoMarker } from '../target.js'
 
 const validZip = (random: Random): Promise<Buffer> =>
   buffer(
@@ -84,7 +83,7 @@ export const zip: Target = {
   name: 'zip',
   runs: 500,
   open: async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'pixl-fuzz-'))
+    const directory = await makeScratch()
     const path = join(directory, 'any.zip')
     const valid = await Promise.all([1, 2, 3, 4, 5, 6].map((seed) => validZip(makeRandom(seed))))
     return {
