@@ -14,11 +14,25 @@ export interface ServerConnection {
 /** Knex prints failed statements, which would put values of rows on the console. */
 const quiet = (): void => undefined
 
-/** A PostgreSQL server behind knex; nothing is asked of it before the first statement. Closing knex closes it. */
+/** This machine itself: its loopback addresses and Unix sockets. */
+export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1|\/.*)$/i.test(host)
+
+/** How long a connection may take to be made. */
+const connectWithinMs = 30_000
+
+/**
+ * A PostgreSQL server behind knex; nothing is asked of it before the first statement. Closing knex closes it. To another
+ * machine only TLS is spoken, with certificate and host name verified: rows hold identifiers.
+ */
 export const openServer = ({ password, ...connection }: ServerConnection, connections: number): Knex =>
   knexModule.default({
     client: 'pg',
-    connection: { ...connection, password: password.reveal() },
+    connection: {
+      ...connection,
+      password: password.reveal(),
+      ssl: isLoopback(connection.host) ? false : { rejectUnauthorized: true },
+      connectionTimeoutMillis: connectWithinMs,
+    },
     pool: { min: 0, max: connections },
     log: { warn: quiet, error: quiet, deprecate: quiet, debug: quiet },
   })

@@ -11,10 +11,15 @@ export const checkNow = (world: World): void => {
     for (const [object, { whole }] of visible)
       if (!whole) world.seen.push(`P3: a reader of ${name} sees half of ${object}`)
   for (const image of world.repository.rows()) {
-    for (const problem of rowViolations(image)) world.seen.push(`P1: row ${image.imageId}: ${problem}`)
     if (image.state === 'exported') checkExported(world, image)
+    // Rows are never changed in place: what was looked at once need not be looked at again.
+    if (looked.has(image)) continue
+    looked.add(image)
+    for (const problem of rowViolations(image)) world.seen.push(`P1: row ${image.imageId}: ${problem}`)
   }
 }
+
+const looked = new WeakSet<ImageRecord>()
 
 const studyOf = (world: World, image: ImageRecord): SimStudy =>
   world.studies.find(({ uid }) => `mrn-${uid}` === image.mrn?.reveal())!
