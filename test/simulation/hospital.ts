@@ -39,6 +39,10 @@ export interface SimDestination {
   /** Finished names and the series in them; `whole` false = a reader sees half an object. */
   readonly visible: Map<string, { readonly series: ReadonlyArray<string>; readonly whole: boolean }>
   readonly parts: Map<string, ReadonlyArray<string>>
+  /** Accepted, not visible yet: shown by a later step of the destination. Null = it shows objects at once. */
+  readonly accepted: Map<string, ReadonlyArray<string>> | null
+  /** Runs the later step some time from now. */
+  readonly showLater: (show: () => void) => void
 }
 
 /** One worker's view of time: what it waits for never comes once it is dead. */
@@ -106,7 +110,7 @@ export const simImageSource: ImageSource = {
 
 /** A destination that receives series by series, so that a worker can die, or its source end, between any two. */
 export const makeSimUploader = (
-  { visible, parts }: SimDestination,
+  { visible, parts, accepted, showLater }: SimDestination,
   study: (pseudoStudyUid: string) => SimStudy,
   weather: Weather,
   protections: Protections,
@@ -116,7 +120,11 @@ export const makeSimUploader = (
 ): ImageUploader => {
   const nameOf = ({ pseudoStudyUid }: Pick<DeidentifiedStudy, 'pseudoStudyUid'>): string =>
     `simulated/${pseudoStudyUid}.zip`
-  const objectOf = (name: string): StoredObject => ({ remoteName: name, bytes: 1, sha256: 'simulated' })
+  const objectOf = (name: string, series: ReadonlyArray<string>): StoredObject => ({
+    remoteName: name,
+    bytes: 1,
+    sha256: series.join(),
+  })
   const trouble = (uid: PseudoStudyUid | null): UploadError | null => {
     if (weather.destinationOut) return unavailableFrom('ImageUploader')
     return weather.destinationFull ? { _tag: 'UploadRejected', study: uid, reason: 'quota' } : null
@@ -143,7 +151,7 @@ export const makeSimUploader = (
         parts.delete(part)
         return E.left(unavailableFrom('ImageSource'))
       }
-      if (!protections.rename) return E.right({ _tag: 'stored', object: objectOf(name) })
+      if (!protections.rename) return E.right({ _tag: 'stored', object: objectOf(name, received) })
       const confirmed = await confirm()
       if (E.isLeft(confirmed)) {
         parts.delete(part)
@@ -153,10 +161,24 @@ export const makeSimUploader = (
       for (const leftover of parts.keys())
         if (leftover.startsWith(`${name}.`) && Number(leftover.slice(name.length + 1)) < fence) parts.delete(leftover)
       parts.delete(part)
-      visible.set(name, { series: received, whole: received.length === wanted.length })
-      return E.right({ _tag: 'stored', object: objectOf(name) })
+      const show = (series: ReadonlyArray<string>): void =>
+        void visible.set(name, { series, whole: received.length === wanted.length })
+      if (accepted === null) {
+        show(received)
+        return E.right({ _tag: 'stored', object: objectOf(name, received) })
+      }
+      accepted.set(name, received)
+      // What was accepted last under a name is what is shown.
+      showLater(() => show(accepted.get(name) ?? received))
+      return E.right({ _tag: 'pending', object: objectOf(name, received) })
     },
-    verify: ({ object }) => TE.right(visible.has(object.remoteName) ? 'present' : 'absent'),
+    verify:
+      ({ object }) =>
+      async () => {
+        const shown = visible.get(object.remoteName)
+        if (shown === undefined) return E.right('absent')
+        return E.right(shown.series.join() === object.sha256 ? 'present' : 'partial')
+      },
     leftovers: () => TE.right([...parts.keys()]),
     probe: async () => {
       const refused = trouble(null)

@@ -76,6 +76,8 @@ export const makeWorld = (
     name: known(Destination, name),
     visible: new Map(),
     parts: new Map(),
+    accepted: random.chance(0.2) ? new Map() : null,
+    showLater: (show) => void scheduler.sleep(random.below(120_000)).then(show),
   })),
   repository: makeMemoryExtractRepository(scheduler),
   bus: makeMemoryMessageBus(scheduler),
