@@ -19,6 +19,28 @@ const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Repeats tasks with nothing but a way to sleep, for clocks of tests. */
+export const repeatBySleeping =
+  (sleepMs: Clock['sleepMs']): Clock['repeat'] =>
+  (everyMs, task) =>
+  () => {
+    let stopped = false
+    let running = Promise.resolve()
+    const loop = async (): Promise<void> => {
+      for (;;) {
+        await sleepMs(everyMs)()
+        if (stopped) return
+        running = task()
+        await running
+      }
+    }
+    void loop()
+    return async () => {
+      stopped = true
+      await running
+    }
+  }
+
 /** A clock for tests: starts at a fixed instant, and sleepers wait for `advance`. */
 export const makeMemoryClock = (start: Date = new Date('2024-01-01T00:00:00.000Z')): MemoryClock => {
   let nowMs = start.getTime()
@@ -40,22 +62,7 @@ export const makeMemoryClock = (start: Date = new Date('2024-01-01T00:00:00.000Z
   return {
     now: () => new Date(nowMs),
     sleepMs,
-    repeat: (everyMs, task) => () => {
-      let stopped = false
-      let running = Promise.resolve()
-      const loop = async (): Promise<void> => {
-        await sleepMs(everyMs)()
-        if (stopped) return
-        running = task()
-        await running
-        await loop()
-      }
-      void loop()
-      return async () => {
-        stopped = true
-        await running
-      }
-    },
+    repeat: repeatBySleeping(sleepMs),
     advance: async (ms) => {
       const until = nowMs + ms
       await settle()

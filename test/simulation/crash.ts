@@ -3,6 +3,7 @@ import { Container } from 'inversify'
 import type { Application } from '../../application/application.js'
 import { tokens } from '../../composition/tokens.js'
 import { assemble } from '../../composition/use-cases.js'
+import { repeatBySleeping } from '../../adapters/memory/clock.js'
 import { makeMemoryMessageBus } from '../../adapters/memory/message-bus.js'
 import { makeMemoryRateLimiter } from '../../adapters/memory/rate-limiter.js'
 import { makeMemoryTelemetry } from '../../adapters/memory/telemetry.js'
@@ -47,23 +48,8 @@ export const hastyClock = (skippedMs: () => number): Clock => {
   return {
     now: () => new Date(Date.now() + skippedMs()),
     sleepMs: (ms) => () => sleep(ms),
-    repeat: (_everyMs, task) => () => {
-      let stopped = false
-      let running = Promise.resolve()
-      const loop = async (): Promise<void> => {
-        for (;;) {
-          await new Promise((resolve) => setTimeout(resolve, 200).unref())
-          if (stopped) return
-          running = task()
-          await running
-        }
-      }
-      void loop()
-      return async () => {
-        stopped = true
-        await running
-      }
-    },
+    // A process that has died does not keep the tests waiting for its next repetition.
+    repeat: repeatBySleeping(() => () => new Promise((resolve) => setTimeout(resolve, 200).unref())),
   }
 }
 

@@ -1,3 +1,4 @@
+import { repeatBySleeping } from '../../adapters/memory/clock.js'
 import type { Clock } from '../../ports/clock.js'
 import type { Random } from './random.js'
 
@@ -55,23 +56,7 @@ export const makeScheduler = (random: Random): Scheduler => {
     nowMs: () => nowMs,
     sleep,
     sleepMs: (ms) => () => sleep(ms),
-    repeat: (everyMs, task) => () => {
-      let stopped = false
-      let running = Promise.resolve()
-      const loop = async (): Promise<void> => {
-        for (;;) {
-          await sleep(everyMs)
-          if (stopped) return
-          running = task()
-          await running
-        }
-      }
-      void loop()
-      return async () => {
-        stopped = true
-        await running
-      }
-    },
+    repeat: repeatBySleeping((ms) => () => sleep(ms)),
     run: async (untilMs, done) => {
       const limit = startMs + untilMs
       await turn()
