@@ -13,7 +13,8 @@ export interface StudyIdentity {
 
 /**
  * The one study a request asks for: by StudyInstanceUID, and by MRN and AccessionNumber (those that are given, exactly)
- * when that is absent or finds nothing. The whole study must belong to the requested MRN.
+ * when that is absent or finds nothing. A StudyInstanceUID that finds nothing is not replaced by an MRN alone, which
+ * would give another study of the patient. The whole study must belong to the requested MRN.
  */
 export const matchStudy = <S extends StudyIdentity>(
   archive: ArchiveName,
@@ -23,6 +24,7 @@ export const matchStudy = <S extends StudyIdentity>(
   const uid = revealOr(request.studyInstanceUid).trim()
   const mrn = revealOr(request.mrn).trim()
   const accession = revealOr(request.accessionNumber).trim()
+  const namesByOwner = accession !== '' || (uid === '' && mrn !== '')
   const byUid: Array<S> = []
   const byOwner: Array<S> = []
   for (const study of studies) {
@@ -31,7 +33,7 @@ export const matchStudy = <S extends StudyIdentity>(
       ({ patientId, accessionNumber }) =>
         (mrn === '' || patientId === mrn) && (accession === '' || accessionNumber === accession),
     )
-    if (isOwned && (mrn !== '' || accession !== '')) byOwner.push(study)
+    if (isOwned && namesByOwner) byOwner.push(study)
   }
   const found = byUid.length > 0 ? byUid : byOwner
   const [first, ...others] = found

@@ -118,6 +118,13 @@ export const imageArchiveContract: ReadonlyArray<Clause<ImageArchiveHarness>> = 
     },
   },
   {
+    title: 'never takes another study of the patient for one whose StudyInstanceUID finds nothing',
+    run: async (h) => {
+      await h.put(study(1))
+      await expectError(h, asking({ uid: uidOf(9), mrn: mrnOf(1) }), 'StudyNotInArchive')
+    },
+  },
+  {
     title: 'finds a study by the one of MRN and AccessionNumber that is given',
     run: async (h) => {
       await h.put([...study(1), ...study(2)])

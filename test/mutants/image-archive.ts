@@ -102,6 +102,13 @@ export const mutants: ReadonlyArray<Mutant<ImageArchiveHarness>> = [
     ),
   ),
   mutant(
+    'takes an MRN for a study',
+    ['never takes another study of the patient for one whose StudyInstanceUID finds nothing'],
+    instead('StudyNotInArchive', (archive, name, request) =>
+      archive.retrieve(name, { ...request, studyInstanceUid: null, accessionNumber: null }),
+    ),
+  ),
+  mutant(
     'wants both MRN and AccessionNumber',
     ['finds a study by the one of MRN and AccessionNumber that is given'],
     asking((request) => ({
