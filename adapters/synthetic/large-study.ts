@@ -23,8 +23,7 @@ export interface LargeStudy {
   readonly markers: ReadonlyArray<Marker>
 }
 
-const side = 2048
-const pixelBytes = side * side * 2
+const bytesPerPixel = 2
 const rowsTag = 0x00280010
 const columnsTag = 0x00280011
 const pixelDataTag = 0x7fe00010
@@ -32,14 +31,20 @@ const pixelDataTag = 0x7fe00010
 const encoding: Encoding = { transferSyntax: 'explicit', sequences: 'defined' }
 
 /** Noise within the 12 bits the header declares. */
-const noise = (hospital: Hospital): Buffer => {
-  const pixels = Buffer.alloc(pixelBytes)
-  for (let at = 0; at < pixelBytes; at += 2) pixels.writeUInt16LE(hospital.random.below(4096), at)
+const noise = (hospital: Hospital, side: number): Buffer => {
+  const pixels = Buffer.alloc(side * side * bytesPerPixel)
+  for (let at = 0; at < pixels.length; at += bytesPerPixel) pixels.writeUInt16LE(hospital.random.below(4096), at)
   return pixels
 }
 
 /** Everything of an instance that stands before the pixels. */
-const beforePixels = (study: StudyFacts, series: SeriesFacts, number: number, hospital: Hospital): Buffer => {
+const beforePixels = (
+  study: StudyFacts,
+  series: SeriesFacts,
+  number: number,
+  side: number,
+  hospital: Hospital,
+): Buffer => {
   const sopInstanceUid = `${series.seriesInstanceUid}.${number}`
   const instance = { sopInstanceUid, number, burnt: '', burnedInAnnotation: 'NO' } as const
   const small = instanceDataSet(study, series, instance, encoding, hospital.random)
@@ -49,16 +54,16 @@ const beforePixels = (study: StudyFacts, series: SeriesFacts, number: number, ho
     element(columnsTag, 'US', [side]),
   ]
   const pixelHeader = Buffer.from([0xe0, 0x7f, 0x10, 0, 0x4f, 0x57, 0, 0, 0, 0, 0, 0])
-  pixelHeader.writeUInt32LE(pixelBytes, 8)
+  pixelHeader.writeUInt32LE(side * side * bytesPerPixel, 8)
   const head = { sopClassUid: sopClasses.CT, sopInstanceUid, sourceAeTitle: 'LARGE', preamble: '' }
   return Buffer.concat([encodeFileHead(head, encoding), encodeDataSet(dataSet, encoding), pixelHeader])
 }
 
 /**
- * Writes a CT study of about that many bytes, in instances of 8 MiB, with the project and the cohort that ask for it.
- * Memory does not grow with its size.
+ * Writes a CT study of about that many bytes, with the project and the cohort that ask for it. Its images are squares of
+ * `side` pixels: instances of 8 MiB, or of 512 KiB with the 512 pixels of most scanners. Memory does not grow with size.
  */
-export const writeLargeStudy = async (directory: string, bytes: number): Promise<LargeStudy> => {
+export const writeLargeStudy = async (directory: string, bytes: number, side = 2048): Promise<LargeStudy> => {
   const paths = {
     images: join(directory, 'images'),
     projects: join(directory, 'projects'),
@@ -68,7 +73,7 @@ export const writeLargeStudy = async (directory: string, bytes: number): Promise
   const planter = makePlanter()
   const uidRoot = planter.plant('root of the original UIDs', `1.3.6.1.4.1.32473.7.${random.digits(9)}`)
   const hospital = { random, planter, uidRoot }
-  const instances = Math.max(2, Math.round(bytes / pixelBytes))
+  const instances = Math.max(2, Math.round(bytes / (side * side * bytesPerPixel)))
   const seriesPlan: SeriesPlan = { kind: 'CT', description: 'Axial', number: 2, instances, burnt: false }
   const plan: StudyPlan = {
     key: 'large',
@@ -82,12 +87,12 @@ export const writeLargeStudy = async (directory: string, bytes: number): Promise
   }
   const study = studyFacts(plan, 1, null, hospital)
   const series = seriesFacts(plan, study, seriesPlan, hospital)
-  const pixels = noise(hospital)
+  const pixels = noise(hospital, side)
   await mkdir(paths.images, { recursive: true })
   for (let number = 1; number <= instances; number++) {
     const file = await open(join(paths.images, `IM${number}`), 'w')
     try {
-      await file.writeFile(beforePixels(study, series, number, hospital))
+      await file.writeFile(beforePixels(study, series, number, side, hospital))
       await file.writeFile(pixels)
     } finally {
       await file.close()
