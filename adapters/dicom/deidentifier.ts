@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as TE from 'fp-ts/lib/TaskEither.js'
+import { hospitalNumberKey } from '../../domain/cohort.js'
 import type { Unavailable, UnreadableStudy } from '../../domain/errors.js'
 import { unavailable } from '../../domain/errors.js'
 import type { Project } from '../../domain/project.js'
@@ -62,6 +63,14 @@ const ownUidsOf = (studyInstanceUid: string, surveyed: ReadonlyArray<Surveyed>):
   return new Set([studyInstanceUid, ...series, ...instances])
 }
 
+/** A participant the cohort names by a hospital number it does not list as one would leave under it. */
+const expectPseudonym = ({ pseudoPatientId }: Pseudonyms, surveyed: ReadonlyArray<Surveyed>): void => {
+  const name = hospitalNumberKey(pseudoPatientId)
+  for (const { header } of surveyed.map(({ instance }) => instance))
+    if ([header.patientId, header.accessionNumber].some((id) => id !== '' && hospitalNumberKey(id) === name))
+      unreadable('the participant_id of its request is its PatientID or AccessionNumber and would leave with it')
+}
+
 /** Writes one instance and answers its size in bytes. */
 const writeInstance = (surveyed: Surveyed, rewriting: Rewriting, target: string, chunk: Buffer): Promise<number> =>
   withFile(surveyed.path.reveal(), 'r', async (original) => {
@@ -110,6 +119,7 @@ const fill = async (partial: string, { raw, pseudonyms, project, requested, with
   if (raw.files.length === 0) unreadable('the study has no instances')
   const surveyed = await inParallel(raw.files, survey)
   const ownUids = ownUidsOf(raw.studyInstanceUid.reveal(), surveyed)
+  expectPseudonym(pseudonyms, surveyed)
   const reasons = whyEachStays(
     project.config,
     requested.map((uid) => uid.reveal()),

@@ -113,7 +113,7 @@ export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { 
   const planned = plannedElements(rewriting)
   const plannedTags = new Set<Tag>([...planned.map(([tag]) => tag), tags.characterSet])
   const keepsCharacterSet = plannedTags.size === planned.length
-  const identifying = instance.identifying.map((text) => Buffer.from(text, 'latin1'))
+  const identifying = instance.identifying.map((text) => text.toLowerCase())
   const levels: Array<Level> = [{ replaceAll: false, characterSet: instance.characterSet }]
   let nextPlanned = 0
   let fragmentsFrom = 0
@@ -144,10 +144,12 @@ export const makeRewriter = (rewriting: Rewriting, output: Output): Visitor & { 
     if (element.tag === pixelDataTag && !typedVrs.has(vr)) return false
     const value = heldValue(element)
     if (value === null) return typedVrs.has(vr)
-    const found = identifying.filter((text) => value.includes(text))
+    // People type identifiers in either case.
+    const content = value.toString('latin1').toLowerCase()
+    const found = identifying.filter((text) => content.includes(text))
     if (found.length === 0 || !numberVrs.has(vr)) return found.length > 0
-    const values = value.toString('latin1').split('\\').map(trim)
-    return found.map(String).some((text) => /[^\d.+-]/.test(text) || values.includes(text))
+    const values = content.split('\\').map(trim)
+    return found.some((text) => /[^\d.+-]/.test(text) || values.includes(text))
   }
 
   const renamedUids = (element: Element): void => {

@@ -252,6 +252,27 @@ describe('dicom Deidentifier, rewriting', () => {
     expect(bytes.includes(originalStudyUid)).to.equal(false)
   })
 
+  it('lets no identifier leave in kept text that writes it in another case', async () => {
+    const more = [
+      el(0x00081030, 'LO', 'CT of mrn-zzleak-1'),
+      el(0x00091001, 'UN', Buffer.from('..Acc-ZzLeak-1..')),
+      el(0x00204000, 'LT', 'seen ZzLeak^JANE'),
+    ]
+    const keep = Object.fromEntries(more.map(({ tag }) => [tag, 'keep' as const]))
+    expect((await rewrite(ctInstance({}, more), keep)).toString('latin1')).not.to.match(/zzleak/i)
+  })
+
+  it('refuses a study that would leave under its own PatientID or AccessionNumber', async () => {
+    for (const [patientId, name] of [
+      ['0047-ab', '47-AB'],
+      ['MRN-ZZLEAK-1', 'acc-zzleak-1'],
+    ] as const) {
+      const error = await fail(await task(ctInstance({ patientId }), {}, {}, pseudonymsOf(originalStudyUid, name)))
+      expect(error._tag).to.equal('UnreadableStudy')
+      expect(await filesBelow(join(directory, 'spool'))).to.deep.equal([])
+    }
+  })
+
   it('lets no identifier leave in long text, nor text too long to be searched', async () => {
     for (const length of [100_000, 2_000_000]) {
       const long = Buffer.concat([Buffer.alloc(length, 'x'), Buffer.from('MRN-ZZLEAK-1')])
