@@ -4,10 +4,10 @@ import type { Ending, Failure, Target } from '../domain/ending.js'
 import type { PixlError } from '../domain/errors.js'
 import type { ImageDelivery, ImageRecord } from '../domain/extract.js'
 import type { DestinationName } from '../domain/identifiers.js'
-import type { DeidentifiedStudyRef } from '../domain/study.js'
 import type { ClaimToken } from '../domain/transitions.js'
 import { undelivered } from '../domain/transitions.js'
 import type { Clock } from '../ports/clock.js'
+import type { Deidentification } from '../ports/deidentifier.js'
 import type { ExtractRepository } from '../ports/extract-repository.js'
 import type { ImageSource } from '../ports/image-source.js'
 import type { Telemetry } from '../ports/telemetry.js'
@@ -18,12 +18,15 @@ import { leaseMs } from './leases.js'
 /** How often a destination that makes objects visible later is asked. */
 const checkEveryMs = 60_000
 
+/** A de-identified study, and what was left out of it. */
+type Made = Pick<Extract<Deidentification, { _tag: 'Deidentified' }>, 'ref' | 'leftOut'>
+
 /** Delivers a claimed study to every destination that does not have it, and records each before the next. */
 export interface ExportStudy {
   /** Sends the study. One destination that fails does not keep the others from getting it. */
   readonly send: (
     claim: { readonly token: ClaimToken; readonly image: ImageRecord },
-    ref: DeidentifiedStudyRef,
+    made: Made,
     destinations: ReadonlyArray<DestinationName>,
   ) => Task<E.Either<Failure, Ending>>
   /** Asks the destinations that had accepted it whether it is visible by now. */
@@ -51,7 +54,7 @@ export const makeExportStudy = (deps: {
 
   const sendTo = async (
     token: ClaimToken,
-    ref: DeidentifiedStudyRef,
+    { ref, leftOut }: Made,
     destination: DestinationName,
   ): Promise<E.Either<Failure, ImageDelivery['state']>> => {
     const uploader = deps.destinations.uploader(destination)
@@ -63,7 +66,7 @@ export const makeExportStudy = (deps: {
     if (E.isLeft(sent)) return failing(isOfClaim(sent.left) ? null : destination, sent.left)
     const { _tag: outcome, object } = sent.right
     const state = outcome === 'pending' ? 'uploaded' : 'delivered'
-    const noted = await extracts.recordDelivery(token, destination, state, object)()
+    const noted = await extracts.recordDelivery(token, destination, state, object, leftOut)()
     if (E.isLeft(noted)) return failing(null, noted.left)
     deps.breakers.succeeded(destination)()
     deps.telemetry.record({
@@ -95,12 +98,12 @@ export const makeExportStudy = (deps: {
 
   return {
     send:
-      ({ token, image }, ref, destinations) =>
+      ({ token, image }, made, destinations) =>
       async () => {
         let failure: E.Either<Failure, never> | null = null
         let waiting = false
         for (const name of undelivered(image, destinations)) {
-          const sent = stateAt(image, name)?.state === 'uploaded' ? E.right('uploaded') : await sendTo(token, ref, name)
+          const sent = stateAt(image, name)?.state === 'uploaded' ? E.right('uploaded') : await sendTo(token, made, name)
           if (E.isLeft(sent) && sent.left.error._tag === 'StaleClaim') return sent
           if (E.isLeft(sent)) failure ??= sent
           else waiting ||= sent.right === 'uploaded'

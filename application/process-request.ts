@@ -183,7 +183,7 @@ export const makeProcessRequest = (deps: ProcessRequestDeps): ProcessRequest => 
     const { ref, leftOut } = made.right
     reportLeftOut(image, named.right.pseudoStudyUid, leftOut)
     try {
-      return await deps.exportStudy.send({ token, image }, ref, destinations)()
+      return await deps.exportStudy.send({ token, image }, made.right, destinations)()
     } finally {
       // A folder that cannot be removed now is removed when the worker starts again.
       await deps.imageSource.discard(ref)()

@@ -88,11 +88,13 @@ export interface ExtractRepository {
     studyKey: StudyKey,
     names: Named,
   ) => Write<({ readonly _tag: 'Recorded' } & Named) | { readonly _tag: 'SameStudy' }>
+  /** `leftOut`: the instances that were left out of what was sent, for the history. */
   readonly recordDelivery: (
     token: ClaimToken,
     destination: DestinationName,
     state: 'uploaded' | 'delivered',
     object: StoredObject,
+    leftOut?: LeftOut,
   ) => Write<void>
   /**
    * The final write, once each of `destinations` (those the project names now) has the study: `requested` when more

@@ -234,7 +234,7 @@ export const makeMemoryExtractRepository = (clock: Clock): MemoryExtractReposito
     release: (token, afterMs) => write(token, (at) => transitions.releaseClaim(afterMs, at), nothing),
     routeTo: (token, queue) => write(token, (at) => transitions.routeClaim(queue, at), nothing),
     recordNames,
-    recordDelivery: (token, destination, state, object) =>
+    recordDelivery: (token, destination, state, object, leftOut) =>
       write(
         token,
         note((image, at) =>
@@ -245,7 +245,13 @@ export const makeMemoryExtractRepository = (clock: Clock): MemoryExtractReposito
             deliveredAt: state === 'delivered' ? at : null,
           }),
         ),
-        (image) => log(image, 'deliver', image.state, { destination, delivery: state, remoteName: object.remoteName }),
+        (image) =>
+          log(image, 'deliver', image.state, {
+            destination,
+            delivery: state,
+            remoteName: object.remoteName,
+            ...(leftOut === undefined ? {} : { leftOut }),
+          }),
       ),
     markExported: (token, destinations) =>
       write(

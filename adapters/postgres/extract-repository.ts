@@ -62,7 +62,7 @@ export const makePostgresExtractRepository = (knex: Knex): ExtractRepository => 
     })
   }
 
-  const recordDelivery: ExtractRepository['recordDelivery'] = (token, destination, state, object) =>
+  const recordDelivery: ExtractRepository['recordDelivery'] = (token, destination, state, object, leftOut) =>
     toVoid(
       writing(() =>
         query(
@@ -86,7 +86,7 @@ export const makePostgresExtractRepository = (knex: Knex): ExtractRepository => 
             ...object,
             destination,
             state,
-            detail: JSON.stringify({ destination, delivery: state, remoteName: object.remoteName }),
+            detail: JSON.stringify({ destination, delivery: state, remoteName: object.remoteName, leftOut }),
           },
         ),
       ),

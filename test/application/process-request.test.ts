@@ -95,6 +95,8 @@ describe('process-request: endings', () => {
     await app.handle(one)
     expect(app.eventsOf('InstancesLeftOut').map(({ leftOut }) => leftOut)).to.deep.equal([{ ModalityNotRetained: 1 }])
     expect((await stateOf(app)).state).to.equal('exported')
+    const delivery = (await app.history()).find(({ transition }) => transition === 'deliver')
+    expect(delivery?.detail.leftOut).to.deep.equal({ ModalityNotRetained: 1 })
   })
 
   it('skips a study of a project without destination, and asks no archive for it', async () => {

@@ -177,8 +177,13 @@ export const claimClauses: ReadonlyArray<Clause<ExtractRepositoryHarness>> = [
     run: async (h) => {
       const token = await begin(h, syntheticRequest(1))
       await succeed(h.repository.recordDelivery(token, elsewhere, 'uploaded', object))
-      await succeed(h.repository.recordDelivery(token, folder, 'delivered', object))
+      await succeed(h.repository.recordDelivery(token, folder, 'delivered', object, { SecondaryCapture: 2 }))
       const before = await only(h)
+      const history = await succeed(h.repository.history(before.imageId))
+      expect(history.slice(-2).map(({ detail }) => detail)).to.deep.equal([
+        { destination: 'elsewhere', delivery: 'uploaded', remoteName: object.remoteName },
+        { destination: 'folder', delivery: 'delivered', remoteName: object.remoteName, leftOut: { SecondaryCapture: 2 } },
+      ])
       expect(before.deliveries.map(({ destination, state }) => [destination, state])).to.have.deep.members([
         ['elsewhere', 'uploaded'],
         ['folder', 'delivered'],
