@@ -150,7 +150,7 @@ export const describeError = (error: PixlError): string => {
     case 'IdentityMismatch':
       return `The study in the ${error.archive} archive belongs to another PatientID than the request names; check the request.`
     case 'UnreadableStudy':
-      return `An instance of the study cannot be read (${error.problem}); repair it in the archive, then replay.`
+      return `The study cannot be de-identified (${error.problem}); mend its files or the configuration, then replay.`
     case 'StudyNotFound':
       return `The de-identified study ${error.study} is no longer in the spool; it is made again on the next attempt.`
     case 'UploadRejected':

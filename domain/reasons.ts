@@ -68,7 +68,7 @@ export const reasonSentence: Readonly<Record<Reason, string>> = {
   Cancelled: 'An operator cancelled it.',
   NotInArchive: 'No archive has this study; check the identifiers, then replay.',
   UnreadableFile:
-    'An instance is damaged or is not DICOM the de-identifier can rewrite; repair it in the archive, then replay.',
+    'An instance is damaged or cannot be rewritten as the tag operations say; see the history, mend file or configuration, then replay.',
   SeveralMatches: 'Several studies match the request; give the StudyInstanceUID, then enqueue again.',
   IdentityMismatch: 'The study in the archive belongs to another PatientID than the request names; nothing was sent.',
   UploadRejected: 'The destination refused the study; see the history, then replay.',
