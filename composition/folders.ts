@@ -1,5 +1,6 @@
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import { makeFolder } from '../adapters/system/make-folder.js'
 import { invalidInput } from '../domain/errors.js'
 import { Refused } from './resources.js'
 
@@ -103,27 +104,10 @@ export const chooseOut = async (paths: StatePaths, { images, out }: Folders): Pr
   return given
 }
 
-/**
- * Makes a folder and those it is in. Node's own way never ends where making one in a folder that is there is answered
- * by ENOENT, as automounters and /proc do.
- */
-const makeFolder = async (path: string): Promise<void> => {
-  try {
-    await mkdir(path)
-  } catch (caught) {
-    const { code } = caught as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    const parent = await stat(dirname(path)).catch(() => null)
-    if (code !== 'ENOENT' || parent !== null) throw caught
-    await makeFolder(dirname(path))
-    await mkdir(path)
-  }
-}
-
 const checkWritable = async (out: string): Promise<void> => {
   const trial = join(out, `.pixl-${process.pid}.part`)
   try {
-    await makeFolder(resolve(out))
+    await makeFolder(out)
     await writeFile(trial, 'x')
   } catch (caught) {
     const code = (caught as NodeJS.ErrnoException).code ?? ''

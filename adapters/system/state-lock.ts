@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { makeFolder } from './make-folder.js'
 
 /** Who works in a state directory. */
 export interface LockHolder {
@@ -111,7 +112,7 @@ const take = async (directory: string, number: number, me: LockHolder): Promise<
  * moved out of the way, however many find a dead one at once.
  */
 export const lockDirectory = async (directory: string): Promise<Lock> => {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeFolder(directory, 0o700)
   const me: LockHolder = { pid: process.pid, host: hostname(), began: await beginningOf(process.pid) }
   for (;;) {
     const latest = (await lockNumbers(directory)).at(-1) ?? 0
