@@ -134,7 +134,16 @@ const build = async (
     bind(tokens.Deidentifier).toConstantValue(makeDicomDeidentifier(paths.spool))
     bind(tokens.ExtractRepository).toConstantValue(makePostgresExtractRepository(knex))
     bind(tokens.ImageArchive)
-      .toResolvedValue(() => makeFolderImageArchive({ images: settings.images ?? '', index: paths.index, readHeader }))
+      .toResolvedValue(
+        (telemetry) =>
+          makeFolderImageArchive({
+            images: settings.images ?? '',
+            index: paths.index,
+            readHeader,
+            onScan: (counts) => telemetry.record({ _tag: 'ArchiveScanned', ...counts })(),
+          }),
+        [tokens.Telemetry],
+      )
       .inSingletonScope()
     bind(tokens.ImageSource).toConstantValue(makeFolderImageSource(paths.spool))
     bind(tokens.MessageBus).toResolvedValue(makeMemoryMessageBus, [tokens.Clock]).inSingletonScope()

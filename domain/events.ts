@@ -18,6 +18,15 @@ export type PipelineEvent =
       readonly rejected: number
     }
   | {
+      /** What a folder of images holds; damaged and unreadable files may be why a study is absent. */
+      readonly _tag: 'ArchiveScanned'
+      readonly files: number
+      readonly studies: number
+      readonly notDicom: number
+      readonly damaged: number
+      readonly unreadable: number
+    }
+  | {
       readonly _tag: 'StudyClaimed'
       readonly project: ProjectSlug
       readonly study: StudyName

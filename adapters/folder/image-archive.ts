@@ -33,6 +33,8 @@ export interface FolderImageArchiveOptions {
   /** Where the index is kept between runs; its folder is made with mode 0700. */
   readonly index: string
   readonly readHeader: ReadHeader
+  /** Is told what every finished scan found. */
+  readonly onScan?: (counts: FolderScan) => void
 }
 
 type Answer = E.Either<RetrieveError, RawStudyRef>
@@ -121,6 +123,7 @@ export const makeFolderImageArchive = ({
   images,
   index,
   readHeader,
+  onScan,
 }: FolderImageArchiveOptions): FolderImageArchive => {
   let latest: Snapshot | null = null
   let scanning: Promise<Snapshot> | null = null
@@ -129,6 +132,7 @@ export const makeFolderImageArchive = ({
     try {
       const root = await listable(images)
       latest = await scanFolder(root, index, readHeader, latest?.root === root ? latest.files : null)
+      onScan?.(latest.counts)
       return latest
     } finally {
       scanning = null

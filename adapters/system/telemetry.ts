@@ -21,6 +21,8 @@ const levelOf = (event: PipelineEvent): 'debug' | 'info' | 'warn' | 'error' => {
     case 'StudyDelivered':
     case 'InstancesLeftOut':
       return 'info'
+    case 'ArchiveScanned':
+      return event.damaged + event.unreadable > 0 ? 'warn' : 'info'
     case 'StudyEnded':
       return event.state === 'failed' ? 'warn' : 'info'
   }

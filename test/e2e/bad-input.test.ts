@@ -304,6 +304,12 @@ describe('pixl run over damaged images', function () {
     const { exported, failed } = hospital.expected.extract['lung-nodules']!
     expect(counts(ended)).to.include({ exported: exported - 1, failed: failed + 1 })
     expect(ended.err).to.match(/2 x UnreadableFile: An instance is damaged/)
+    const log = (await readFile(join(one.state, 'pixl.log'), 'utf8')).trimEnd().split('\n')
+    const scanned = log
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .find((e) => e['msg'] === 'ArchiveScanned')
+    expect(scanned).to.include({ level: 40, unreadable: 0 })
+    for (const kind of ['notDicom', 'damaged']) expect(scanned?.[kind], kind).to.be.above(0)
     expectNoTrace(ended)
     expect(await sweepInstallation(one, hospital.markers)).to.deep.equal([])
   })
