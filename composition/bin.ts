@@ -95,4 +95,12 @@ const main = async (): Promise<number> => {
   return runProgram(host, process.argv.slice(2))
 }
 
-process.exitCode = await main()
+/** Whoever reads the output may leave (a closed terminal, `| head`): the work goes on and is told by the exit code. */
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+
+const code = await main()
+/** A database that could not be opened (a full disk) keeps the process alive: it ends once all is printed. */
+const printed = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => void stream.write('', () => resolve()))
+await Promise.all([printed(process.stdout), printed(process.stderr)])
+process.exit(code)

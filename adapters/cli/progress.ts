@@ -8,6 +8,7 @@ import type { Terminal } from './host.js'
 /** Shows how a run gets on. */
 export interface Progress {
   readonly show: (counts: ReadonlyArray<ProjectCounts>) => void
+  /** Leaves the line of the bar; the next `show` starts another. */
   readonly end: () => void
 }
 
@@ -27,9 +28,12 @@ const leftText = (seconds: number): string => {
 }
 
 /** A bar with rate, counts by state and time left on a terminal; a line now and then elsewhere. */
-export const makeProgress = (terminal: Terminal, nowMs: () => number): Progress => {
-  const startedAt = nowMs()
-  let endedBefore: number | null = null
+export const makeProgress = (
+  terminal: Terminal,
+  nowMs: () => number,
+  stream: NodeJS.WritableStream = process.stderr,
+): Progress => {
+  let began: { readonly atMs: number; readonly ended: number } | null = null
   let saidAt = Number.NEGATIVE_INFINITY
   let said = ''
   const bar = terminal.isInteractive
@@ -40,7 +44,7 @@ export const makeProgress = (terminal: Terminal, nowMs: () => number): Progress 
         barsize: 24,
         hideCursor: true,
         etaBuffer: 1,
-        stream: process.stderr,
+        stream,
       })
     : null
 
@@ -49,9 +53,9 @@ export const makeProgress = (terminal: Terminal, nowMs: () => number): Progress 
       const total = countStates(counts, imageStates)
       const unfinished = countStates(counts, unfinishedStates)
       const ended = total - unfinished
-      endedBefore ??= ended
-      const seconds = (nowMs() - startedAt) / 1000
-      const rate = seconds > 0 ? (ended - endedBefore) / seconds : 0
+      began ??= { atMs: nowMs(), ended }
+      const seconds = (nowMs() - began.atMs) / 1000
+      const rate = seconds > 0 ? (ended - began.ended) / seconds : 0
       const left = leftText(unfinished === 0 ? 0 : unfinished / rate)
       const states = countsText(counts)
       if (bar !== null) {

@@ -5,8 +5,9 @@ import { countStates, unfinishedStates } from '../../application/await-settled.j
 import type { PixlError } from '../../domain/errors.js'
 import { describeError } from '../../domain/errors.js'
 import type { ProjectCounts } from '../../ports/extract-repository.js'
-import type { CliHost, ExitCode, RunOptions, Terminal } from './host.js'
+import type { CliHost, ExitCode, RunOptions } from './host.js'
 import { exitCodes } from './host.js'
+import type { Progress } from './progress.js'
 import { makeProgress } from './progress.js'
 import { countsJson, countsReport, enqueuedReport } from './report.js'
 
@@ -21,8 +22,10 @@ export const runExtract = async (host: CliHost, extract: string, options: RunOpt
     `Everything the projects send anywhere is delivered to ${options.out} (--out), not to the destinations they name.`,
   )
   let stopped = false
+  const progress = makeProgress(terminal, Date.now)
   terminal.onStop(() => {
     stopped = true
+    progress.end()
     terminal.err(
       'Stopping: the studies in hand are finished first. Press Ctrl-C again to end at once; nothing is lost.',
     )
@@ -34,7 +37,7 @@ export const runExtract = async (host: CliHost, extract: string, options: RunOpt
     const enqueued = await application.enqueueExtract(extract, 1)()
     if (E.isLeft(enqueued)) return enqueued
     for (const line of enqueuedReport(enqueued.right)) terminal.err(line)
-    const settlement = await work(application, terminal, () => stopped)
+    const settlement = await work(application, progress, () => stopped)
     return E.isLeft(settlement)
       ? settlement
       : E.right({ settlement: settlement.right, durationMs: Date.now() - startedAt })
@@ -45,12 +48,11 @@ export const runExtract = async (host: CliHost, extract: string, options: RunOpt
 
 const work = async (
   application: Application,
-  terminal: Terminal,
+  progress: Progress,
   stopped: () => boolean,
 ): Promise<E.Either<PixlError, Settlement>> => {
   const worker = await application.startWorker()
   if (E.isLeft(worker)) return worker
-  const progress = makeProgress(terminal, Date.now)
   const settlement = await application.awaitSettled(progress.show, stopped)()
   progress.end()
   await worker.right.close()
@@ -74,7 +76,9 @@ const closingLines = ({ settlement }: { readonly settlement: Settlement }): Read
     ]
   if (left > 0) return [`Stopped with ${left} studies left. Run the same command again; it continues.`]
   return countStates(settlement.counts, ['failed']) > 0
-    ? ['Some studies failed: see "pixl explain", mend the cause, then "pixl replay --only failed" and run again.']
+    ? [
+        'Some studies failed: pixl.log in the state directory names them for "pixl explain"; mend the cause, then "pixl replay --only failed" and run again.',
+      ]
     : []
 }
 

@@ -1,8 +1,9 @@
 import { expect } from 'chai'
+import { spawn } from 'node:child_process'
 import type { SyntheticHospital } from '../../adapters/synthetic/hospital.js'
 import { makeSyntheticHospital } from '../../adapters/synthetic/hospital.js'
 import { removeTemporaryDirectories, temporaryDirectory } from '../support/directories.js'
-import { filesBelow, lastLine, makeInstallation, requireBuild, sweepInstallation } from './installation.js'
+import { executable, filesBelow, lastLine, makeInstallation, requireBuild, sweepInstallation } from './installation.js'
 
 interface Counts {
   readonly total: number
@@ -45,6 +46,20 @@ describe('stopping pixl run', function () {
       expect((await one.pixl(['audit', '--state', one.state])).code).to.equal(0)
       expect(await sweepInstallation(one, hospital.markers)).to.deep.equal([])
     })
+
+  it('goes on, and says nothing of its own code, when nobody reads what it prints any more', async () => {
+    const one = await makeInstallation(hospital)
+    const child = spawn(process.execPath, [
+      executable,
+      ...['run', hospital.extract, '--images', hospital.images, '--projects', hospital.projects],
+      ...['--out', one.out, '--state', one.state],
+    ])
+    child.stdout.destroy()
+    child.stderr.destroy()
+    const code = await new Promise((resolve) => void child.on('exit', resolve))
+    expect(code).to.equal(2)
+    expect((await one.pixl(['audit', '--state', one.state])).code).to.equal(0)
+  })
 
   it('ends at once at the second signal and loses nothing by it', async () => {
     const one = await makeInstallation(hospital)
