@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, statfs } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { Container, ContainerModule } from 'inversify'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
@@ -74,6 +74,14 @@ export const heldBy = (stateDirectory: string, holder: LockHolder | null) =>
         'wait until it ends, or stop it; if that machine is gone, remove the files "lock.*" in there',
       )
 
+/** What the database wants of a disk to open at all: it writes a new log segment at times. */
+const neededMib = 16
+
+const freeMib = async (path: string): Promise<number> => {
+  const { bavail, bsize } = await statfs(path)
+  return Math.floor((bavail * bsize) / 2 ** 20)
+}
+
 const openDatabase = async (stateDirectory: string, paths: StatePaths, resources: Resources) => {
   const newer = (): never =>
     refuse(
@@ -90,7 +98,12 @@ const openDatabase = async (stateDirectory: string, paths: StatePaths, resources
   const found = await prepareDataDirectory(paths.database)
   if (found === 'newer') newer()
   if (found === 'damaged') damaged()
-  const knex = await openPglite(paths.database).catch(damaged)
+  const knex = await openPglite(paths.database).catch(async () => {
+    const free = await freeMib(paths.database)
+    return free < neededMib
+      ? refuse(paths.database, `cannot be opened; its disk has ${free} MiB left`, 'free some space, then try again')
+      : damaged()
+  })
   resources.add(() => knex.destroy())
   if ((await migrate(knex)) === 'newer') newer()
   return knex

@@ -47,7 +47,8 @@ export const prepareDataDirectory = async (
   await rm(partial, { recursive: true, force: true })
   if (!(await exists(directory))) {
     await mkdir(partial, { recursive: true, mode: 0o700 })
-    if (await exists(snapshot)) await extract({ file: snapshot, cwd: partial })
+    // Unless strict, files that find no room are left out in silence.
+    if (await exists(snapshot)) await extract({ file: snapshot, cwd: partial, strict: true })
     else await (await openPglite(partial)).destroy()
     await rename(partial, directory)
   }

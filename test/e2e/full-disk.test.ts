@@ -29,16 +29,20 @@ describe('pixl run onto a full disk', function () {
   after(removeTemporaryDirectories)
 
   /** A disk of its own with `freeKib` left beside a file that takes the rest; the test is skipped where none can be had. */
-  const smallDisk = async (test: Mocha.Context, freeKib: number): Promise<{ out: string; ballast: string }> => {
+  const smallDisk = async (
+    test: Mocha.Context,
+    freeKib: number,
+    mib = 4,
+  ): Promise<{ out: string; ballast: string }> => {
     const disk = join(await temporaryDirectory(), 'disk')
     await mkdir(disk)
-    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]).status !== 0) {
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', disk]).status !== 0) {
       test.test!.title += ' (a small disk cannot be mounted here)'
       return test.skip()
     }
     mounted.push(disk)
     const ballast = join(disk, 'ballast')
-    await writeFile(ballast, Buffer.alloc((4096 - freeKib) * 1024))
+    await writeFile(ballast, Buffer.alloc((mib * 1024 - freeKib) * 1024))
     return { out: join(disk, 'out'), ballast }
   }
 
@@ -61,6 +65,18 @@ describe('pixl run onto a full disk', function () {
     expect(ended.code, ended.err).to.equal(2)
     const { exported, failed } = hospital.expected.extract['lung-nodules']!
     expect(countsOf(ended)).to.include({ requested: 0, exported, failed })
+    await expectWhole(one)
+  })
+
+  it('says so and ends when there is no room for the database of the state directory, and starts when there is', async function () {
+    const { out: state, ballast } = await smallDisk(this, 26 * 1024, 90)
+    const one = await makeInstallation(hospital, { state })
+    const ended = await one.run(hospital.extract)
+    expect(ended.code, ended.err).to.equal(1)
+    expect(ended.err).to.match(/(database: cannot be opened; its disk has \d+ MiB left|the disk is full)/)
+    expect(ended.err).to.not.contain('backup')
+    await rm(ballast)
+    expect((await one.run(hospital.extract)).code).to.equal(2)
     await expectWhole(one)
   })
 
