@@ -2,7 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { describeError } from '../../domain/errors.js'
-import { ProjectSlug, PseudoStudyUid } from '../../domain/identifiers.js'
+import { CorrelationId, ProjectSlug, PseudoStudyUid } from '../../domain/identifiers.js'
 import { sensitive } from '../../domain/sensitive.js'
 import { demoCommand } from './demo.js'
 import type { CliHost, Console, ExitCode, HostError } from './host.js'
@@ -103,10 +103,13 @@ export const runProgram = async (host: CliHost, args: ReadonlyArray<string>): Pr
   program
     .command('explain')
     .description('the history of a study, with reasons')
-    .argument('<study>', 'pseudo study UID; or - to type an original identifier on standard input')
+    .argument(
+      '<study>',
+      'pseudo study UID, or the name in pixl.log of a study that has none; or - to type an original identifier on standard input',
+    )
     .addOption(stateOption())
     .action(async (study: string, { state }) => {
-      if (study !== '-' && !PseudoStudyUid.is(study)) {
+      if (study !== '-' && !PseudoStudyUid.is(study) && !CorrelationId.is(study)) {
         terminal.err(
           'Not a pseudo study UID. Type "pixl explain -" and then an original identifier on standard input: arguments can be seen by others.',
         )

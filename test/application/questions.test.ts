@@ -88,6 +88,14 @@ describe('explain', () => {
     expect(await succeed(app.explain(sensitive('1.2.3')))).to.deep.equal([])
   })
 
+  it('finds a study without a pseudonym by the name the log gives it', async () => {
+    const app = await startDone()
+    const { study } = app.eventsOf('StudyEnded')[1]!
+    const stories = await succeed(app.explain(sensitive(study)))
+    expect(stories.map((story) => [story.study, story.state])).to.deep.equal([[study, 'absent']])
+    expectNoMarker(stories)
+  })
+
   it('tells when a study is next looked at: the lease of one in hand, the retry of another', async () => {
     const app = startApplication()
     await app.record(one)
