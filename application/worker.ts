@@ -15,7 +15,10 @@ export interface Worker {
   readonly close: Task<void>
 }
 
-/** Starts the consumers of the queues and the sweeper beside them. */
+/**
+ * Starts the consumers of the queues and the sweeper beside them. A start that fails has closed the leases it was given:
+ * the next one needs new ones.
+ */
 export const makeStartWorker = (deps: {
   readonly bus: MessageBus
   readonly channelOf: (queue: string) => Channel<StudyRequest>

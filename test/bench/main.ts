@@ -4,6 +4,7 @@ import type { Bench, Measurement } from './measurement.js'
 import { reachesGoal } from './measurement.js'
 import { memory } from './memory.js'
 import { run } from './run.js'
+import { simulation } from './simulation.js'
 import { startUp } from './start-up.js'
 import { throughputs } from './throughput.js'
 
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, Bench>> = {
   cohort,
   run,
   memory,
+  simulation,
 }
 
 const lineOf = (each: Measurement): string => {

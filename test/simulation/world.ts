@@ -275,5 +275,8 @@ export const startWorker = async (world: World, onDeath: () => void): Promise<vo
     sweep,
     sweepEveryMs: 20_000,
   })
-  while ((await start())._tag === 'Left') await mortal.pass(5000)
+  if ((await start())._tag === 'Right') return
+  await mortal.pass(5000)
+  // A start that failed has closed what it was given: the next one is made anew.
+  await startWorker(world, onDeath)
 }
