@@ -103,7 +103,8 @@ export const makeExportStudy = (deps: {
         let failure: E.Either<Failure, never> | null = null
         let waiting = false
         for (const name of undelivered(image, destinations)) {
-          const sent = stateAt(image, name)?.state === 'uploaded' ? E.right('uploaded') : await sendTo(token, made, name)
+          const sent =
+            stateAt(image, name)?.state === 'uploaded' ? E.right('uploaded') : await sendTo(token, made, name)
           if (E.isLeft(sent) && sent.left.error._tag === 'StaleClaim') return sent
           if (E.isLeft(sent)) failure ??= sent
           else waiting ||= sent.right === 'uploaded'

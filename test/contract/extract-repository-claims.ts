@@ -182,7 +182,12 @@ export const claimClauses: ReadonlyArray<Clause<ExtractRepositoryHarness>> = [
       const history = await succeed(h.repository.history(before.imageId))
       expect(history.slice(-2).map(({ detail }) => detail)).to.deep.equal([
         { destination: 'elsewhere', delivery: 'uploaded', remoteName: object.remoteName },
-        { destination: 'folder', delivery: 'delivered', remoteName: object.remoteName, leftOut: { SecondaryCapture: 2 } },
+        {
+          destination: 'folder',
+          delivery: 'delivered',
+          remoteName: object.remoteName,
+          leftOut: { SecondaryCapture: 2 },
+        },
       ])
       expect(before.deliveries.map(({ destination, state }) => [destination, state])).to.have.deep.members([
         ['elsewhere', 'uploaded'],
