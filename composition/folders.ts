@@ -94,6 +94,13 @@ export const chooseOut = async (paths: StatePaths, { images, out }: Folders): Pr
     if (remembered !== undefined) await checkApart(images, remembered)
     return remembered
   }
+  // What was delivered before would be missing, or would hide what is delivered now once it is back.
+  if (remembered !== undefined && (await stat(remembered).catch(() => null)) === null)
+    refuse(
+      out,
+      'is gone, though this state directory has delivered to it',
+      'mount it or put it back; or make it again, empty, if that is meant',
+    )
   await checkApart(images, out)
   await checkWritable(out)
   const given = await realFolder(out)

@@ -21,13 +21,19 @@ const wholePositive = (text: string): number => {
   if (!Number.isInteger(value)) throw new InvalidArgumentError('Expected a whole number from 1.')
   return value
 }
+const folder = (text: string): string => {
+  if (text.trim() === '') throw new InvalidArgumentError('Expected the name of a folder.')
+  return text
+}
 const slug = (text: string): ProjectSlug => {
   if (!ProjectSlug.is(text)) throw new InvalidArgumentError('Expected a project slug such as my-project.')
   return text
 }
 
 const stateOption = (): Option =>
-  new Option('--state <dir>', 'state directory (default: PostgreSQL when PIXL_DB_HOST is set, else .pixl)')
+  new Option('--state <dir>', 'state directory (default: PostgreSQL when PIXL_DB_HOST is set, else .pixl)').argParser(
+    folder,
+  )
 
 /** Runs the command line; gives the exit code. */
 export const runProgram = async (host: CliHost, args: ReadonlyArray<string>): Promise<ExitCode> => {
@@ -65,10 +71,10 @@ export const runProgram = async (host: CliHost, args: ReadonlyArray<string>): Pr
     .command('run')
     .description('carry the studies an extract asks for from a folder of images to a folder; run again to continue')
     .argument('<extract>', 'OMOP ES extract directory, or a CSV file')
-    .requiredOption('--images <dir>', 'folder tree of DICOM files')
-    .requiredOption('--projects <dir>', 'folder of project configurations')
-    .requiredOption('--out <dir>', 'folder to deliver to, instead of the destinations the projects name')
-    .option('--state <dir>', 'state directory', '.pixl')
+    .requiredOption('--images <dir>', 'folder tree of DICOM files', folder)
+    .requiredOption('--projects <dir>', 'folder of project configurations', folder)
+    .requiredOption('--out <dir>', 'folder to deliver to, instead of the destinations the projects name', folder)
+    .option('--state <dir>', 'state directory', folder, '.pixl')
     .option('--rate <n>', 'studies per second (default: not limited)', positive)
     .option('--max-in-flight <n>', 'studies at once', wholePositive)
     .option('--json', 'print the counts as JSON on the last line')

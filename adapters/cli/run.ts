@@ -18,9 +18,6 @@ export type RunResult = E.Either<PixlError, { readonly settlement: Settlement; r
 export const runExtract = async (host: CliHost, extract: string, options: RunOptions): Promise<RunResult> => {
   const startedAt = Date.now()
   const { terminal } = host
-  terminal.err(
-    `Everything the projects send anywhere is delivered to ${options.out} (--out), not to the destinations they name.`,
-  )
   let stopped = false
   const progress = makeProgress(terminal, Date.now)
   terminal.onStop(() => {
@@ -33,6 +30,9 @@ export const runExtract = async (host: CliHost, extract: string, options: RunOpt
   const opened = await host.openRun(options)()
   if (E.isLeft(opened)) return opened
   const application = opened.right
+  terminal.err(
+    `Everything the projects send anywhere is delivered to ${options.out} (--out), not to the destinations they name.`,
+  )
   try {
     const enqueued = await application.enqueueExtract(extract, 1)()
     if (E.isLeft(enqueued)) return enqueued

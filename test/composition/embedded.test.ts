@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, cp, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -77,6 +77,16 @@ describe('embedded application', function () {
     expect(await refusal({ stateDirectory, out: join(home, 'elsewhere') })).to.contain(out)
     expect(await refusal({ stateDirectory, images: home })).to.contain('inside')
     await close(await open({ stateDirectory }))
+  })
+
+  it('does not make the folder it has delivered to again when that is gone', async () => {
+    const stateDirectory = await freshState()
+    const out = join(home, 'moved')
+    await close(await open({ stateDirectory, out }))
+    await rm(out, { recursive: true })
+    expect(await refusal({ stateDirectory, out })).to.contain('is gone')
+    await mkdir(out)
+    await close(await open({ stateDirectory, out }))
   })
 
   it('does not remember a folder it cannot write to', async () => {
