@@ -10,7 +10,8 @@ export interface ImageArchive {
    *
    * **Shape** the study is found by StudyInstanceUID when the request has one; when that finds nothing, by MRN and
    * AccessionNumber (all of those two that are given must match exactly; wildcards in identifiers are plain
-   * characters; an MRN alone never stands in for a StudyInstanceUID). All instances of the study are returned, whatever series are asked for, each SOP Instance UID once.
+   * characters; an MRN alone never stands in for a StudyInstanceUID). All instances of the study are returned, whatever
+   * series are asked for, each SOP Instance UID once.
    * **Errors** `StudyNotInArchive` the archive answered and has no such study; `SeveralMatches` more than one study
    * matches; `IdentityMismatch` the PatientID of the study is not the requested MRN (when one was given);
    * `UnreadableStudy` an instance of it cannot be read, or two instances share a SOP Instance UID and differ;
