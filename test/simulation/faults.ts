@@ -23,7 +23,8 @@ export interface Mortal extends Life {
   readonly die: () => void
 }
 
-const never = new Promise<never>(() => undefined)
+/** A fresh one each time: one for all would keep everything that ever waited for it. */
+const never = (): Promise<never> => new Promise(() => undefined)
 
 export const makeMortal = (scheduler: Scheduler, onDeath: () => void): Mortal => {
   let alive = true
@@ -36,7 +37,7 @@ export const makeMortal = (scheduler: Scheduler, onDeath: () => void): Mortal =>
     },
     pass: async (ms) => {
       await scheduler.sleep(ms)
-      if (!alive) await never
+      if (!alive) await never()
     },
   }
 }
@@ -61,18 +62,18 @@ export const withFaults = <P extends object>(
   const call =
     (method: string, run: Thunk): Thunk =>
     async () => {
-      if (!mortal.isAlive()) await never
+      if (!mortal.isAlive()) await never()
       const { crash, failure, delay } = rates()
       const roll = random.next()
       // Most calls answer at once: waiting costs the simulation more than everything else.
       if (random.chance(delay)) await mortal.pass(random.below(90_000))
       else if (random.chance(0.3)) await mortal.pass(random.below(20))
       if (roll < crash / 2) mortal.die()
-      if (!mortal.isAlive()) await never
+      if (!mortal.isAlive()) await never()
       if (roll >= crash && roll < crash + failure / 2) return E.left(unavailableFrom(name))
       const answer = await run()
       if (roll >= crash / 2 && roll < crash) mortal.die()
-      if (!mortal.isAlive()) await never
+      if (!mortal.isAlive()) await never()
       const losesAnswer = roll >= crash + failure / 2 && roll < crash + failure && !readingOnly.has(method)
       return losesAnswer ? E.left(unavailableFrom(name)) : answer
     }

@@ -20,7 +20,8 @@ const onlyReading = new Set([
   'verify',
 ])
 
-const never = new Promise<never>(() => undefined)
+/** A fresh one each time: one for all would keep everything that ever waited for it. */
+const never = (): Promise<never> => new Promise(() => undefined)
 
 /**
  * A process that dies after the effect of its n-th call and before its answer; null = it lives on, and only its steps
@@ -34,13 +35,13 @@ export const makeSteps = (diesAfter: number | null): Steps => {
   const die = (): Promise<never> => {
     isDead = true
     announce()
-    return never
+    return never()
   }
 
   const call =
     (method: string, run: () => Promise<unknown>): (() => Promise<unknown>) =>
     async () => {
-      if (isDead) return never
+      if (isDead) return never()
       if (onlyReading.has(method)) return run()
       taken += 1
       const isLast = taken === diesAfter
