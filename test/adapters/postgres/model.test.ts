@@ -127,7 +127,7 @@ describe('SQL of the extract repository and the transitions of the domain', func
   /** The first disagreement that histories of a fixed seed show, not shrunk. */
   const disagreement = async (database: Knex, rewrite?: Rewrite): Promise<string | null> => {
     for (const steps of fc.sample(histories('embedded', longest), {
-      seed: Number(process.env['BSEED']),
+      seed: 0,
       numRuns: 30,
     })) {
       const message = await runHistory(steps, await makeDatabaseSide(database, rewrite)).then(
