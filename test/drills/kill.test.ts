@@ -18,7 +18,7 @@ const digests = async (directory: string): Promise<ReadonlyArray<string>> =>
   )
 
 /** `DRILL_KILLS` and `DRILL_SEED` make it longer and different; the fixed form is what every test run does. */
-const kills = Number(process.env['DRILL_KILLS'] ?? 10)
+const kills = Number(process.env['DRILL_KILLS'] ?? 30)
 const seed = Number(process.env['DRILL_SEED'] ?? 20261122)
 
 describe('kill -9 of pixl run', function () {
