@@ -1,5 +1,6 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { PortName } from '../../domain/errors.js'
+import type { MessageBus } from '../../ports/message-bus.js'
 import type { Life } from './hospital.js'
 import { unavailableFrom } from './hospital.js'
 import type { Random } from './random.js'
@@ -41,6 +42,20 @@ export const makeMortal = (scheduler: Scheduler, onDeath: () => void): Mortal =>
     },
   }
 }
+
+/** A broker that now and then loses messages it confirmed, and now and then has them twice. */
+export const careless = (bus: MessageBus, rates: () => FaultRates, random: Random): MessageBus => ({
+  ...bus,
+  publish: (to, messages, priority) => async () => {
+    const roll = random.next()
+    const { failure } = rates()
+    const reached = await bus.depth(to.queue)()
+    if (roll < failure) return E.isLeft(reached) ? reached : E.right(undefined)
+    const answer = await bus.publish(to, messages, priority)()
+    if (roll > 1 - failure) await bus.publish(to, messages, priority)()
+    return answer
+  },
+})
 
 type Thunk = () => Promise<E.Either<unknown, unknown>>
 

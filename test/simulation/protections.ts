@@ -16,6 +16,8 @@ export interface Protections {
   readonly slotExpiry: boolean
   /** The final write compares the series claimed with those asked for by now. */
   readonly mergeCheck: boolean
+  /** Rows whose messages the broker lost are published again. */
+  readonly lossSearch: boolean
 }
 
 export const allProtections: Protections = {
@@ -27,4 +29,5 @@ export const allProtections: Protections = {
   stampAfterConfirm: true,
   slotExpiry: true,
   mergeCheck: true,
+  lossSearch: true,
 }

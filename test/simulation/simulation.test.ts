@@ -6,7 +6,7 @@ import { simulate } from './simulate.js'
 
 /** Schedules that once broke a promise; each stays, with what it showed. */
 const regressions: ReadonlyArray<{ readonly seed: number; readonly showed: string }> = [
-  { seed: 19_928, showed: 'a worker started again after a failed start renewed no lease' },
+  { seed: 98_202, showed: 'a worker started again after a failed start renewed no lease' },
 ]
 
 /** The first broken schedule among seeds 1 to `budget`. */
@@ -28,6 +28,7 @@ const shown: Readonly<Record<keyof Protections, RegExp>> = {
   stampAfterConfirm: /stamped as published though its message was not confirmed/,
   slotExpiry: /^progress/,
   mergeCheck: /series that w(as|ere) asked for/,
+  lossSearch: /^progress/,
 }
 
 describe('simulation', function () {

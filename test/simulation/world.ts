@@ -23,7 +23,7 @@ import type { ProjectCatalogue } from '../../ports/project-catalogue.js'
 import type { RateLimiter } from '../../ports/rate-limiter.js'
 import type { Telemetry } from '../../ports/telemetry.js'
 import type { FaultRates } from './faults.js'
-import { makeMortal, withFaults } from './faults.js'
+import { careless, makeMortal, withFaults } from './faults.js'
 import type { SimDestination, SimStudy, Weather } from './hospital.js'
 import {
   makeSimArchive,
@@ -165,7 +165,7 @@ export const startWorker = async (world: World, onDeath: () => void): Promise<vo
       : { ...world.limiter, consume: (archive, tokens) => world.limiter.consume(archive, tokens, 1e12) },
     'RateLimiter',
   )
-  const shaky = faulty<MessageBus>(bus, 'MessageBus')
+  const shaky = faulty<MessageBus>(careless(bus, rates, random), 'MessageBus')
   const publishing: MessageBus = {
     ...shaky,
     subscribe: (to, onMessage, maxInFlight) =>
@@ -257,7 +257,7 @@ export const startWorker = async (world: World, onDeath: () => void): Promise<vo
   const sweep = makeSweep({
     bus: publishing,
     clock: scheduler,
-    extracts,
+    extracts: protections.lossSearch ? extracts : { ...extracts, forgetPublished: () => TE.right(0) },
     maxAttempts: settings.maxAttempts,
     publishDue,
     queues: Object.values(queues),
