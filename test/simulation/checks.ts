@@ -1,15 +1,17 @@
 import type { ImageEvent, ImageRecord } from '../../domain/extract.js'
 import { isTransition, rowViolations } from '../../domain/extract.js'
 import { seriesGrew } from '../../domain/transitions.js'
-import { pseudonymOf } from './hospital.js'
 import type { SimStudy } from './hospital.js'
 import type { World } from './world.js'
 
 /** What must hold at every instant: nobody who looks at a destination sees half an object, nothing exported is missing. */
 export const checkNow = (world: World): void => {
-  for (const { name, visible } of world.destinations)
+  for (const { name, visible } of world.destinations) {
     for (const [object, { whole }] of visible)
       if (!whole) world.seen.push(`P3: a reader of ${name} sees half of ${object}`)
+    if (new Set([...visible.values()].map(({ uid }) => uid)).size < visible.size)
+      world.seen.push(`P2: ${name} shows two objects of one study`)
+  }
   for (const image of world.repository.rows()) {
     if (image.state === 'exported') checkExported(world, image)
     // Rows are never changed in place: what was looked at once need not be looked at again.
@@ -32,7 +34,7 @@ const checkExported = (world: World, image: ImageRecord): void => {
       ? study.series
       : image.series.map((series) => series.reveal()).filter((uid) => study.series.includes(uid))
   for (const { name, visible } of world.destinations) {
-    const object = visible.get(`simulated/${pseudonymOf(study.uid)}.zip`)
+    const object = visible.get(`simulated/${image.pseudoStudyUid}.zip`)
     if (object === undefined) world.seen.push(`P3: row ${image.imageId} is exported and ${name} has nothing of it`)
     else if (wanted.some((series) => !object.series.includes(series)))
       world.seen.push(`P3: row ${image.imageId} is exported and ${name} lacks a series that was asked for`)

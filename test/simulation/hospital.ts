@@ -37,7 +37,10 @@ export interface Weather {
 export interface SimDestination {
   readonly name: DestinationName
   /** Finished names and the series in them; `whole` false = a reader sees half an object. */
-  readonly visible: Map<string, { readonly series: ReadonlyArray<string>; readonly whole: boolean }>
+  readonly visible: Map<
+    string,
+    { readonly uid: string; readonly series: ReadonlyArray<string>; readonly whole: boolean }
+  >
   readonly parts: Map<string, ReadonlyArray<string>>
   /** Accepted, not visible yet: shown by a later step of the destination. Null = it shows objects at once. */
   readonly accepted: Map<string, ReadonlyArray<string>> | null
@@ -59,6 +62,7 @@ export const unavailableFrom = (port: PortName): Unavailable => ({
 
 /** The ref says what it holds: `uid|series,series`. */
 const locationOf = (uid: string, series: ReadonlyArray<string>): string => `${uid}|${series.join(',')}`
+const uidAt = (location: string): string => location.split('|')[0]!
 export const seriesAt = (location: string): ReadonlyArray<string> => location.split('|')[1]!.split(',')
 
 export const makeSimArchive = (studies: ReadonlyArray<SimStudy>, weather: Weather, life: Life): ImageArchive => ({
@@ -111,7 +115,7 @@ export const simImageSource: ImageSource = {
 /** A destination that receives series by series, so that a worker can die, or its source end, between any two. */
 export const makeSimUploader = (
   { visible, parts, accepted, showLater }: SimDestination,
-  study: (pseudoStudyUid: string) => SimStudy,
+  study: (uid: string) => SimStudy,
   weather: Weather,
   protections: Protections,
   random: Random,
@@ -136,7 +140,8 @@ export const makeSimUploader = (
       const name = nameOf(sent)
       const part = `${name}.${fence}`
       const wanted = seriesAt(sent.ref.location)
-      const sendMs = study(sent.pseudoStudyUid).sendMs / wanted.length
+      const uid = uidAt(sent.ref.location)
+      const sendMs = study(uid).sendMs / wanted.length
       const cutAfter = cutsSources() && random.chance(0.1) ? random.below(wanted.length) : wanted.length
       const received: Array<string> = []
       for (const series of wanted.slice(0, cutAfter)) {
@@ -145,7 +150,7 @@ export const makeSimUploader = (
         if (refused !== null) return E.left(refused)
         received.push(series)
         if (protections.rename) parts.set(part, [...received])
-        else visible.set(name, { series: [...received], whole: received.length === wanted.length })
+        else visible.set(name, { uid, series: [...received], whole: received.length === wanted.length })
       }
       if (protections.sizeCheck && received.length < wanted.length) {
         parts.delete(part)
@@ -162,7 +167,7 @@ export const makeSimUploader = (
         if (leftover.startsWith(`${name}.`) && Number(leftover.slice(name.length + 1)) < fence) parts.delete(leftover)
       parts.delete(part)
       const show = (series: ReadonlyArray<string>): void =>
-        void visible.set(name, { series, whole: received.length === wanted.length })
+        void visible.set(name, { uid, series, whole: received.length === wanted.length })
       if (accepted === null) {
         show(received)
         return E.right({ _tag: 'stored', object: objectOf(name, received) })
@@ -187,4 +192,6 @@ export const makeSimUploader = (
   }
 }
 
-export const pseudonymOf = (uid: string): PseudoStudyUid => known(PseudoStudyUid, `2.25.${uid}`)
+/** A name that no two askings share: the row must be what makes a retry use the first one again. */
+export const freshPseudonym = (uid: string, atMs: number): PseudoStudyUid =>
+  known(PseudoStudyUid, `2.25.${uid}${Math.floor(atMs)}`)

@@ -18,6 +18,8 @@ export interface Protections {
   readonly mergeCheck: boolean
   /** Rows whose messages the broker lost are published again. */
   readonly lossSearch: boolean
+  /** A name that stands in the row is used again. */
+  readonly recordedNames: boolean
 }
 
 export const allProtections: Protections = {
@@ -30,4 +32,5 @@ export const allProtections: Protections = {
   slotExpiry: true,
   mergeCheck: true,
   lossSearch: true,
+  recordedNames: true,
 }

@@ -39,6 +39,12 @@ export const unprotectedRepository = (
   return {
     ...latest,
     countByState: repository.countByState,
+    recordNames: protections.recordedNames
+      ? latest.recordNames
+      : (token, studyKey, names) => async () => {
+          repository.spoil(token.imageId, (image) => ({ ...image, pseudoStudyUid: null }))
+          return latest.recordNames(token, studyKey, names)()
+        },
     markExported: protections.mergeCheck
       ? latest.markExported
       : (token, destinations) => async () => {

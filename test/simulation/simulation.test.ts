@@ -29,6 +29,7 @@ const shown: Readonly<Record<keyof Protections, RegExp>> = {
   slotExpiry: /^progress/,
   mergeCheck: /series that w(as|ere) asked for/,
   lossSearch: /^progress/,
+  recordedNames: /two objects of one study|has nothing of it/,
 }
 
 describe('simulation', function () {

@@ -29,8 +29,8 @@ import {
   makeSimArchive,
   makeSimDeidentifier,
   makeSimUploader,
+  freshPseudonym,
   project,
-  pseudonymOf,
   simImageSource,
 } from './hospital.js'
 import type { Protections } from './protections.js'
@@ -115,18 +115,18 @@ const channelOf = (queue: string): Channel<StudyRequest> => ({
   },
 })
 
-const naming: Naming = {
+const namingBy = (scheduler: Scheduler): Naming => ({
   ofImage: ({ pseudoStudyUid }) => pseudoStudyUid ?? ('0000000000000000' as never),
   studyKey: (_project, original) => known(StudyKey, original.reveal().padStart(64, '0')),
   names: (_image, original) => ({
-    pseudoStudyUid: pseudonymOf(original.reveal()),
+    pseudoStudyUid: freshPseudonym(original.reveal(), scheduler.nowMs()),
     pseudoPatientId: known(PseudoPatientId, 'patient'),
   }),
   keys: () => {
     const none = sensitive<'Secret'>('')
     return TE.right({ installationKey: none, projectSalt: none, localSalt: none })
   },
-}
+})
 
 const silent: Telemetry = { record: () => () => undefined }
 
@@ -192,7 +192,7 @@ export const startWorker = async (world: World, onDeath: () => void): Promise<vo
       faulty(
         makeSimUploader(
           destination,
-          (uid) => studies.find((study) => pseudonymOf(study.uid) === uid)!,
+          (uid) => studies.find((study) => study.uid === uid)!,
           weather,
           protections,
           random,
@@ -248,7 +248,7 @@ export const startWorker = async (world: World, onDeath: () => void): Promise<vo
     imageSource: simImageSource,
     leases,
     limiter,
-    naming,
+    naming: namingBy(scheduler),
     random: random.next,
     settings,
     stopping: () => false,

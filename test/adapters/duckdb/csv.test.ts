@@ -231,7 +231,8 @@ describe('DuckDB CohortReader: CSV files', () => {
     it(`says that a file ${name}`, async () => {
       const text = await refusal(content)
       expect(text).to.match(expected).and.include(file)
-      expect(text).not.to.match(/M1|A1/)
+      // The name of the temporary directory is random and may look like an identifier.
+      expect(text.replaceAll(file, '')).not.to.match(/M1|A1/)
     })
 
   it('never throws and counts every row, whatever the text', async () => {
