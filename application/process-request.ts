@@ -13,6 +13,7 @@ import { ArchiveName, DestinationName } from '../domain/identifiers.js'
 import type { PseudonymKeys } from '../domain/pseudonyms.js'
 import { pseudonymsFor } from '../domain/pseudonyms.js'
 import type { Project } from '../domain/project.js'
+import { requestFor } from '../domain/recording.js'
 import type { LeftOut, Reason } from '../domain/reasons.js'
 import { mostFrequentReason } from '../domain/reasons.js'
 import type { Backoff } from '../domain/retry.js'
@@ -145,7 +146,7 @@ export const makeProcessRequest = (deps: ProcessRequestDeps): ProcessRequest => 
     const slot = await takeSlot(archive)
     if (E.isLeft(slot)) return slot
     try {
-      const wanted = { ...requestOf(image), seriesInstanceUids: image.claimedSeries }
+      const wanted = { ...requestFor(image), seriesInstanceUids: image.claimedSeries }
       const raw = await deps.archive.retrieve(archive, wanted)()
       if (E.isLeft(raw)) return fail(archive, raw.left)
       breakers.succeeded(archive)()
@@ -154,14 +155,6 @@ export const makeProcessRequest = (deps: ProcessRequestDeps): ProcessRequest => 
       await slot.right.free()
     }
   }
-
-  const requestOf = (image: ImageRecord): StudyRequest => ({
-    ...image,
-    projectName: image.project,
-    seriesInstanceUids: image.series,
-    procedureOccurrenceId: null,
-    extractGeneratedTimestamp: '',
-  })
 
   const deidentifyAndSend = async (
     { token, image }: Claimed,
